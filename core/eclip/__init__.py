@@ -1,0 +1,1 @@
+"""ECLIP: several inference models on one AMD GPU, each group of kernels on the compute units it can use."""

@@ -1,0 +1,111 @@
+/* How kernels that run at one time share a chip: one fluid model, used by the emulated GPU and, through ctypes, by
+ * core/eclip/contention.py. C ABI, no allocation, no globals, plain data: the state may live in shared memory.
+ *
+ * Time is in GPU microseconds (double), sets of CUs in the kernel driver's bit order. A kernel that runs alone on its
+ * mask finishes in `solo_micros`. With others present every kernel progresses at a rate in (0, 1] of that: work-
+ * conserving max-min fairness on every CU (equal split, what a kernel cannot use goes to the others) and on memory
+ * bandwidth. A kernel's work is dealt in equal parts to the shader engines that have a CU in its mask
+ * (Otterness & Anderson, RTNS'21), so that its slowest engine sets its rate.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ECLIP_MAX_CUS 1024
+#define ECLIP_CU_WORDS (ECLIP_MAX_CUS / 32)
+#define ECLIP_MAX_RUNNING 256 /* kernels on the chip at one time */
+
+typedef struct eclip_cu_set {
+  uint32_t words[ECLIP_CU_WORDS];
+} eclip_cu_set;
+
+/* The chip, as far as sharing is concerned. Sources of the numbers: core/eclip/products.yaml. */
+typedef struct eclip_chip {
+  uint32_t compute_units;
+  uint32_t engines;                  /* shader engines over all XCCs */
+  uint16_t engine_of[ECLIP_MAX_CUS]; /* by driver bit */
+  double bytes_per_micro;            /* memory bandwidth of the chip */
+  double cu_bytes_per_micro;         /* what one CU can draw at most */
+  double launch_micros;              /* front end: per dispatch packet, on an otherwise idle chip */
+  double barrier_micros;             /* per barrier packet */
+  double stream_micros;              /* added per dispatch for each further queue in use on the chip, beyond one a worker */
+  uint32_t queue_slots;              /* queues with unfinished packets that are resident at one time */
+  double quantum_micros;             /* time slice of the run list when more queues are busy than there are slots */
+  double idle_watts;
+  double cu_watts;                   /* per busy CU */
+  double byte_microjoules;           /* per byte of memory traffic */
+} eclip_chip;
+
+/* A kernel on one mask, alone. */
+typedef struct eclip_load {
+  eclip_cu_set mask;
+  double solo_micros;     /* > 0 */
+  double busy_cus;        /* CUs kept busy while it runs alone, in (0, |mask|] */
+  double bytes_per_micro; /* memory traffic while it runs alone */
+} eclip_load;
+
+/* What a kernel is made of, independent of any mask. */
+typedef struct eclip_shape {
+  double workgroups;
+  double workgroups_per_cu; /* resident at one time on one CU */
+  double wave_micros;       /* time of one full wave of workgroups on a CU, without memory limits */
+  double bytes;             /* memory traffic in all */
+} eclip_shape;
+
+/* Solo time of a kernel on a mask: the larger of ceil(workgroups per engine / resident) waves on the slowest engine
+ * and the time that memory needs. */
+void eclip_load_of(const eclip_chip *chip, const eclip_shape *shape, const eclip_cu_set *mask, eclip_load *load);
+
+typedef struct eclip_running {
+  eclip_load load;
+  double remaining; /* of 1 */
+  double rate;      /* progress per micro now */
+  uint64_t id;      /* 0: free place */
+} eclip_running;
+
+typedef struct eclip_fluid {
+  double now;
+  uint64_t next_id;
+  uint32_t count;
+  double joules_micro;   /* energy since the start, in microjoules, idle power included */
+  double busy_cu_micros; /* integral of busy CUs */
+  double bytes;
+  eclip_running running[ECLIP_MAX_RUNNING];
+} eclip_fluid;
+
+void eclip_fluid_init(eclip_fluid *fluid, double now);
+/* Starts a kernel at fluid->now and returns its id; 0 if the chip is full. */
+uint64_t eclip_fluid_start(const eclip_chip *chip, eclip_fluid *fluid, const eclip_load *load);
+/* Takes a kernel away before it is done (its process died). */
+void eclip_fluid_remove(const eclip_chip *chip, eclip_fluid *fluid, uint64_t id);
+/* When the next kernel finishes at the present rates; +infinity if none runs. */
+double eclip_fluid_next_finish(const eclip_fluid *fluid);
+/* Advances to `until`, or to the first finish before it. Returns the id of the kernel that finished (its place is
+ * free then), or 0 when `until` was reached. Call again until 0. */
+uint64_t eclip_fluid_advance(const eclip_chip *chip, eclip_fluid *fluid, double until);
+
+/* One worker of a closed loop: it sends its next request when the last one is done, kernels in order. */
+typedef struct eclip_step {
+  eclip_load load;
+  uint32_t stream; /* of this worker; a step on another stream than the one before pays a hop */
+} eclip_step;
+
+typedef struct eclip_worker {
+  const eclip_step *steps;
+  uint32_t count;
+  double launch_gap_micros; /* host and front-end time between two kernels that nothing hides */
+  double hop_micros;
+} eclip_worker;
+
+/* Runs the workers side by side until each has finished `requests` requests; period[w] is the mean time of one request
+ * of worker w while all are active. Returns 0, or -1 if the input is no good. */
+int eclip_closed_loop(const eclip_chip *chip, const eclip_worker *workers, uint32_t count, uint32_t requests,
+                      double *period, eclip_fluid *scratch);
+
+#ifdef __cplusplus
+}
+#endif
