@@ -52,6 +52,7 @@ typedef enum eclip_reason {
   ECLIP_PASS_OTHER_DEVICE,      /* not the device that the table is for */
   ECLIP_PASS_UNSUPPORTED,       /* entry point or arguments that cannot be redirected */
   ECLIP_PASS_FORKED,            /* child of a process that had used HIP */
+  ECLIP_PASS_OBSERVING,         /* mode observe: counted, never redirected */
 } eclip_reason;
 
 /* One model (worker) of a client under one table generation. */
@@ -86,8 +87,10 @@ typedef struct eclip_stream_proof {
 } eclip_stream_proof;
 
 /* One process. Claimed by a POSIX record lock (fcntl, F_WRLCK) on its bytes, so that a dead client's record is free
- * again, in whatever pid namespace it lived. `sequence` is odd while current and previous change places, even otherwise;
- * counters are bumped one by one with relaxed atomics and may be read at any time. */
+ * again, in whatever pid namespace it lived. Of the two blocks of counters the one with the higher generation is the
+ * current one, the other the one before it (generation 0: no table); nothing is ever copied between them, so no launch
+ * is lost when a table is swapped. `sequence` is odd while a block is being set up for a new generation, even
+ * otherwise; counters are bumped one by one with relaxed atomics and may be read at any time. */
 typedef struct eclip_client {
   uint64_t sequence;
   uint64_t started_ns;       /* CLOCK_MONOTONIC at the claim */
@@ -102,8 +105,7 @@ typedef struct eclip_client {
   char executable[64];       /* /proc/self/comm, zero padded */
   char refused_text[128];
   eclip_stream_proof streams[ECLIP_STREAMS];
-  eclip_counters current;
-  eclip_counters previous;
+  eclip_counters counters[2];
 } eclip_client;
 
 typedef enum eclip_mode { ECLIP_OFF = 0, ECLIP_OBSERVE, ECLIP_ENFORCE, ECLIP_PROFILE } eclip_mode;
