@@ -1,0 +1,1 @@
+"""Results for people: comparison of strategies, plots, one HTML page that needs nothing else."""
