@@ -23,7 +23,9 @@
 #define ECLIP_MODELS 8u
 #define ECLIP_STREAMS 16u
 #define ECLIP_MASK_WORDS 32u
-#define ECLIP_BUCKETS 208u /* request time: 8 buckets an octave, from 1 us on */
+/* Request times: bucket 8 * o + s holds those from 2^o * (1 + s / 8) us up to the start of the next bucket; the first one
+ * also what is shorter, the last one also what is longer. */
+#define ECLIP_BUCKETS 208u
 #define ECLIP_REASONS 24u
 
 /* config/control. The node writes table.<n>, then stores n here: a reader that sees n can open the table. */
