@@ -1,7 +1,7 @@
-"""Documents that people write: YAML in, validated objects out, errors with file, line and field. Knows no kind of its own.
+"""Documents that people write: YAML in, validated objects out, errors with file, line and field. Knows no kind itself.
 
-A kind is a subclass of `Document`; its fields are named as in the file (camelCase) through aliases. Validation is strict:
-no number is made of a string, an unknown field is an error with a suggestion.
+A kind is a subclass of `Document`; its fields are named as in the file (camelCase) through aliases. Validation is
+strict: no number is made of a string, an unknown field is an error with a suggestion.
 """
 
 import difflib
@@ -153,9 +153,8 @@ def _reject_duplicates(node: yaml.Node, source: str, seen: set[int]) -> None:
 
 def _hint(key: object, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(str(key), known, n=1)
-    return (
-        f"is no field here; did you mean {near[0]!r}?" if near else f"is no field here; fields are {', '.join(known)}"
-    )
+    better = f"did you mean {near[0]!r}?" if near else f"fields are {', '.join(known)}"
+    return f"is no field here; {better}"
 
 
 def _complain(error: ValidationError, root: yaml.Node, source: str) -> NoReturn:

@@ -139,9 +139,7 @@ def _number(value: float) -> str:
 
 def _scalar(text: str) -> str:
     """The text as YAML, quoted where it must be, on one line."""
-    return (
-        yaml.safe_dump(text, default_style=None, width=float("inf"), allow_unicode=False).removesuffix("...\n").strip()
-    )
+    return yaml.safe_dump(text, width=float("inf")).removesuffix("...\n").strip()
 
 
 _Positive = Annotated[int, Field(ge=1, le=0xFFFFFFFF)]
@@ -197,7 +195,7 @@ class _Spec(documents.Part):
         if len(call.micros) != len(self.sizes):
             documents.reject(
                 (*where, "micros"),
-                f"has {len(call.micros)} times; one for each of the {len(self.sizes)} sizes is needed",
+                f"has {len(call.micros)} times; there are {len(self.sizes)} sizes",
             )
         if call.stream >= max(1, len(self.streams)):
             documents.reject(
