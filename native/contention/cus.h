@@ -11,6 +11,9 @@ namespace eclip::contention {
 inline double smaller(double a, double b) { return b < a ? b : a; }
 inline double larger(double a, double b) { return b > a ? b : a; }
 
+/* No kernel is shorter than a nanosecond, the resolution of the chip's clock. */
+constexpr double shortest_micros = 1e-3;
+
 inline uint32_t words_of(const eclip_chip &chip) { return (chip.compute_units + 63) / 64; }
 
 inline bool usable(const eclip_chip &chip) {

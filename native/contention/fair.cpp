@@ -24,8 +24,9 @@ struct Class {
 
 /* A kernel while the chip is being shared out. */
 struct Claim {
-  Demand demand;
-  double rate;
+  double engine_cus;
+  double memory;
+  double speed;
   double growth;
   bool growing;
 };
@@ -95,11 +96,9 @@ void measure_classes(Table *table) {
 }
 
 /* What a kernel would like to have of each CU of a class. */
-double claim_on(const Claim &claim, const Class &part) {
-  return (1 - claim.rate) * claim.demand.engine_cus / part.size;
-}
+double claim_on(const Claim &claim, const Class &part) { return (1 - claim.speed) * claim.engine_cus / part.size; }
 
-double memory_claim(const Claim &claim) { return (1 - claim.rate) * claim.demand.memory; }
+double memory_claim(const Claim &claim) { return (1 - claim.speed) * claim.memory; }
 
 /* The level at which `left` is used up if everybody takes the smaller of his
  * claim and the level; infinite if all claims fit. */
@@ -140,7 +139,7 @@ void set_levels(Table *table) {
   }
   uint32_t count = 0;
   for (uint32_t kernel = 0; kernel < table->count; ++kernel)
-    if (table->claims[kernel].growing && table->claims[kernel].demand.memory > 0)
+    if (table->claims[kernel].growing && table->claims[kernel].memory > 0)
       claims[count++] = memory_claim(table->claims[kernel]);
   table->memory_level = count == 0 ? 0 : water_level(table->memory_left, claims, count);
 }
@@ -161,11 +160,10 @@ double growth_of(const Table &table, uint32_t kernel) {
     offered[part.engine] += part.size * offer_of(claim, part);
     used[part.engine] = true;
   }
-  double growth = 1 - claim.rate;
+  double growth = 1 - claim.speed;
   for (uint32_t engine = 0; engine < table.chip.engines; ++engine)
-    if (used[engine]) growth = smaller(growth, offered[engine] / claim.demand.engine_cus);
-  if (claim.demand.memory > 0)
-    growth = smaller(growth, smaller(table.memory_level, memory_claim(claim)) / claim.demand.memory);
+    if (used[engine]) growth = smaller(growth, offered[engine] / claim.engine_cus);
+  if (claim.memory > 0) growth = smaller(growth, smaller(table.memory_level, memory_claim(claim)) / claim.memory);
   return growth;
 }
 
@@ -210,10 +208,10 @@ void take(Table *table, uint32_t kernel) {
     const Class &part = table->parts[index];
     if (!has(part, kernel) || done[part.engine]) continue;
     done[part.engine] = true;
-    take_on(table, kernel, part.engine, claim.growth * claim.demand.engine_cus);
+    take_on(table, kernel, part.engine, claim.growth * claim.engine_cus);
   }
-  table->memory_left = larger(0, table->memory_left - claim.growth * claim.demand.memory);
-  claim.rate += claim.growth;
+  table->memory_left = larger(0, table->memory_left - claim.growth * claim.memory);
+  claim.speed += claim.growth;
 }
 
 /* One round: everything that is left is offered, every kernel grows as far as
@@ -230,8 +228,8 @@ bool grow(Table *table) {
       continue;
     }
     take(table, kernel);
-    if (1 - claim.rate <= least_growth) {
-      claim.rate = 1;
+    if (1 - claim.speed <= least_growth) {
+      claim.speed = 1;
       claim.growing = false;
     }
     any = any || claim.growing;
@@ -248,23 +246,19 @@ void write_busy(const Table &table, double *busy) {
 
 } // namespace
 
-Demand demand_of(const eclip_chip &chip, const eclip_load &load) {
-  const Spread spread = spread_of(chip, load.mask);
-  const double each = load.busy_cus / spread.engines;
-  const double memory = chip.bytes_per_micro > 0 ? load.bytes_per_micro / chip.bytes_per_micro : 0;
-  return {spread.engines, smaller(larger(each, 1e-6), spread.smallest), smaller(larger(memory, 0), 1)};
-}
-
 void share(const eclip_chip &chip, eclip_running *running, uint32_t count, double *busy) {
   Table table(chip, count);
   one_class_per_engine(&table);
   for (uint32_t kernel = 0; kernel < count; ++kernel) {
     split_by(&table, kernel, running[kernel].load.mask);
-    table.claims[kernel] = {demand_of(chip, running[kernel].load), 0, 0, true};
+    table.claims[kernel] = {running[kernel].engine_cus, running[kernel].memory, 0, 0, true};
   }
   measure_classes(&table);
   for (int round = 0; round < most_rounds && grow(&table); ++round) continue;
-  for (uint32_t kernel = 0; kernel < count; ++kernel) running[kernel].rate = table.claims[kernel].rate;
+  for (uint32_t kernel = 0; kernel < count; ++kernel) {
+    running[kernel].speed = table.claims[kernel].speed;
+    running[kernel].rate = table.claims[kernel].speed / running[kernel].load.solo_micros;
+  }
   if (busy != nullptr) write_busy(table, busy);
 }
 

@@ -6,11 +6,12 @@
 
 namespace {
 
-using eclip::contention::Demand;
-using eclip::contention::demand_of;
-using eclip::contention::smaller;
 using eclip::contention::larger;
 using eclip::contention::share;
+using eclip::contention::shortest_micros;
+using eclip::contention::smaller;
+using eclip::contention::Spread;
+using eclip::contention::spread_of;
 
 void share_again(const eclip_chip &chip, eclip_fluid *fluid) {
   share(chip, fluid->running, fluid->count, nullptr);
@@ -18,8 +19,8 @@ void share_again(const eclip_chip &chip, eclip_fluid *fluid) {
   fluid->bytes_per_micro = 0;
   for (uint32_t i = 0; i < fluid->count; ++i) {
     const eclip_running &kernel = fluid->running[i];
-    fluid->busy_cus += kernel.rate * kernel.load.busy_cus;
-    fluid->bytes_per_micro += kernel.rate * kernel.load.bytes_per_micro;
+    fluid->busy_cus += kernel.speed * kernel.load.busy_cus;
+    fluid->bytes_per_micro += kernel.speed * kernel.load.bytes_per_micro;
   }
 }
 
@@ -28,9 +29,7 @@ void take_out(const eclip_chip &chip, eclip_fluid *fluid, uint32_t place) {
   share_again(chip, fluid);
 }
 
-double finish_of(double now, const eclip_running &kernel) {
-  return now + kernel.remaining * kernel.load.solo_micros / kernel.rate;
-}
+double finish_of(double now, const eclip_running &kernel) { return now + kernel.remaining / kernel.rate; }
 
 /* Place of the kernel that finishes first; fluid->count if none runs. */
 uint32_t first_to_finish(const eclip_fluid &fluid) {
@@ -49,13 +48,26 @@ uint32_t first_to_finish(const eclip_fluid &fluid) {
 void let_pass(const eclip_chip &chip, eclip_fluid *fluid, double micros) {
   for (uint32_t i = 0; i < fluid->count; ++i) {
     eclip_running &kernel = fluid->running[i];
-    kernel.remaining = larger(0, kernel.remaining - micros * kernel.rate / kernel.load.solo_micros);
+    kernel.remaining = larger(0, kernel.remaining - micros * kernel.rate);
   }
   const double watts =
       chip.idle_watts + chip.cu_watts * fluid->busy_cus + chip.byte_microjoules * fluid->bytes_per_micro;
   fluid->joules_micro += watts * micros;
   fluid->busy_cu_micros += fluid->busy_cus * micros;
   fluid->bytes += fluid->bytes_per_micro * micros;
+}
+
+/* A load as it can be: what is beyond the chip is cut off. */
+eclip_running alone(const eclip_chip &chip, const eclip_load &load, uint64_t id) {
+  eclip_running kernel{load, 0, 0, 1, 1, 0, id};
+  eclip::contention::normalise(chip, &kernel.load.mask);
+  const Spread spread = spread_of(chip, kernel.load.mask);
+  kernel.engine_cus = smaller(larger(load.busy_cus / spread.engines, 1e-6), spread.smallest);
+  kernel.load.busy_cus = kernel.engine_cus * spread.engines;
+  kernel.load.bytes_per_micro = smaller(larger(load.bytes_per_micro, 0), chip.bytes_per_micro);
+  kernel.memory = chip.bytes_per_micro > 0 ? kernel.load.bytes_per_micro / chip.bytes_per_micro : 0;
+  if (!(load.solo_micros > 0)) kernel.load.solo_micros = shortest_micros;
+  return kernel;
 }
 
 } // namespace
@@ -68,13 +80,7 @@ void eclip_fluid_init(eclip_fluid *fluid, double now) {
 
 uint64_t eclip_fluid_start(const eclip_chip *chip, eclip_fluid *fluid, const eclip_load *load) {
   if (fluid->count == ECLIP_MAX_RUNNING) return 0;
-  eclip_running &kernel = fluid->running[fluid->count];
-  kernel = {*load, 1, 1, fluid->next_id};
-  eclip::contention::normalise(*chip, &kernel.load.mask);
-  const Demand demand = demand_of(*chip, kernel.load);
-  kernel.load.busy_cus = demand.engine_cus * demand.engines;
-  kernel.load.bytes_per_micro = demand.memory * chip->bytes_per_micro;
-  if (!(kernel.load.solo_micros > 0)) kernel.load.solo_micros = 1e-3;
+  fluid->running[fluid->count] = alone(*chip, *load, fluid->next_id);
   ++fluid->count;
   share_again(*chip, fluid);
   return fluid->next_id++;

@@ -24,7 +24,7 @@ void eclip_load_of(const eclip_chip *chip, const eclip_shape *shape, const eclip
     micros = larger(micros, move_micros / (static_cast<double>(spread.engines) * spread.smallest));
     cu_micros = larger(cu_micros, move_micros);
   }
-  load->solo_micros = larger(micros, 1e-3); // a nanosecond, the resolution of the chip's clock
+  load->solo_micros = larger(micros, shortest_micros);
   load->busy_cus = smaller(cu_micros / load->solo_micros, static_cast<double>(spread.engines) * spread.smallest);
   load->bytes_per_micro = shape->bytes / load->solo_micros;
 }

@@ -18,9 +18,6 @@ struct Seat {
   double counted_from; /* end of the first request */
   double last_end;
   double slowest;
-  uint32_t streams;                          /* that one request uses */
-  uint32_t last_use[ECLIP_MAX_LOOP_STREAMS]; /* last step on each of them */
-  uint32_t used[ECLIP_MAX_LOOP_STREAMS];
 };
 
 struct Loop {
@@ -28,6 +25,7 @@ struct Loop {
   const eclip_worker *workers;
   uint32_t count;
   eclip_fluid *fluid;
+  double dispatch_micros;
   Seat seats[ECLIP_MAX_WORKERS];
 };
 
@@ -44,33 +42,28 @@ bool valid(const eclip_chip &chip, const eclip_worker *workers, uint32_t count, 
   return true;
 }
 
-void note_streams(const eclip_worker &worker, Seat *seat) {
+/* Queues that one request of a worker uses. */
+uint32_t streams_of(const eclip_worker &worker) {
   bool seen[ECLIP_MAX_LOOP_STREAMS] = {};
-  seat->streams = 0;
+  uint32_t streams = 0;
   for (uint32_t k = 0; k < worker.count; ++k) {
-    const uint32_t stream = worker.steps[k].stream;
-    if (!seen[stream]) seat->used[seat->streams++] = stream;
-    seen[stream] = true;
-    seat->last_use[stream] = k;
+    bool &known = seen[worker.steps[k].stream];
+    streams += known ? 0 : 1;
+    known = true;
   }
+  return streams;
 }
 
-/* Queues that still have packets. The host runs ahead: a whole request is in
- * the queues from its start on. */
-double dispatch_micros(const Loop &loop) {
+double dispatch_micros(const eclip_chip &chip, const eclip_worker *workers, uint32_t count) {
   uint32_t queues = 0;
-  for (uint32_t w = 0; w < loop.count; ++w) {
-    const Seat &seat = loop.seats[w];
-    for (uint32_t i = 0; i < seat.streams; ++i)
-      if (seat.last_use[seat.used[i]] >= seat.step) ++queues;
-  }
-  return eclip_dispatch_micros(&loop.chip, queues, loop.count);
+  for (uint32_t w = 0; w < count; ++w) queues += streams_of(workers[w]);
+  return eclip_dispatch_micros(&chip, queues, count);
 }
 
 void queue_step(Loop *loop, uint32_t w, double extra) {
   Seat &seat = loop->seats[w];
   seat.id = 0;
-  seat.ready = loop->fluid->now + extra + loop->workers[w].steps[seat.step].lead_micros + dispatch_micros(*loop);
+  seat.ready = loop->fluid->now + extra + loop->workers[w].steps[seat.step].lead_micros + loop->dispatch_micros;
 }
 
 bool start_step(Loop *loop, uint32_t w) {
@@ -158,8 +151,7 @@ int eclip_closed_loop(const eclip_chip *chip, const eclip_worker *workers, uint3
                       eclip_fluid *scratch, eclip_outcome *outcome) {
   if (!valid(*chip, workers, count, requests)) return -1;
   eclip_fluid_init(scratch, 0);
-  Loop loop{*chip, workers, count, scratch, {}};
-  for (uint32_t w = 0; w < count; ++w) note_streams(workers[w], &loop.seats[w]);
+  Loop loop{*chip, workers, count, scratch, dispatch_micros(*chip, workers, count), {}};
   for (uint32_t w = 0; w < count; ++w) queue_step(&loop, w, 0);
   if (!run_until_all_have(&loop, 1)) return -1;
   const Reading begin = read(*scratch);

@@ -2,7 +2,7 @@
  * core/eclip/contention.py. C ABI, no allocation, no globals, plain data: the state may live in shared memory.
  *
  * Time is in GPU microseconds (double), sets of CUs in the kernel driver's bit order. A kernel that runs alone on
- * its mask finishes in `solo_micros`. With others present every kernel progresses at a rate in (0, 1] of that:
+ * its mask finishes in `solo_micros`. With others present every kernel has a speed in (0, 1] of that:
  * work-conserving max-min fairness on every CU (equal split, what a kernel cannot use goes to the others) and on
  * memory bandwidth. A kernel's work is dealt in equal parts to the shader engines that have a CU in its mask
  * (Otterness & Anderson, RTNS'21), so that its slowest engine sets its rate. The exact rules:
@@ -72,8 +72,11 @@ double eclip_dispatch_micros(const eclip_chip *chip, uint32_t queues, uint32_t p
 
 typedef struct eclip_running {
   eclip_load load;
-  double remaining; /* of 1 */
-  double rate;      /* progress now, of 1 per solo_micros: in (0, 1] */
+  double engine_cus; /* CUs that it keeps busy on each of its shader engines while it runs alone */
+  double memory;     /* part of the chip's bandwidth that it takes while it runs alone, in [0, 1] */
+  double remaining;  /* of 1 */
+  double speed;      /* of that alone, now: in (0, 1] */
+  double rate;       /* progress per micro now: speed / solo_micros */
   uint64_t id;
 } eclip_running;
 
