@@ -1,0 +1,146 @@
+"""Paths through one worker's kernels: the native searches of native/planner, as numpy functions."""
+
+import ctypes
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+import eclip
+from eclip.errors import EclipError
+from eclip.optimize.problem import Choice, Times
+
+Floats = npt.NDArray[np.float64]
+
+UNLIMITED = math.inf
+
+
+class _Paths(ctypes.Structure):
+    _fields_ = (
+        ("micros", ctypes.c_void_p),
+        ("steps", ctypes.c_void_p),
+        ("kernels", ctypes.c_uint32),
+        ("sizes", ctypes.c_uint32),
+        ("levels", ctypes.c_uint32),
+        ("circular", ctypes.c_uint32),
+        ("hop_micros", ctypes.c_double),
+    )
+
+
+class _Window(ctypes.Structure):
+    _fields_ = (("price", ctypes.c_double), ("limit", ctypes.c_double), ("max_labels", ctypes.c_uint64))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which paths a front keeps: time + hop cost + price * area <= limit. It gives up after `max_labels` labels."""
+
+    price: float = 0.0
+    limit: float = UNLIMITED
+    max_labels: int = 2**63
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sweep:
+    """For every class of hops and every price the path with the least time + price * area.
+
+    `time`, `area` and `hops` have shape [classes, prices]; area counts CUs summed over kernels. Times are infinite
+    where a class has no path.
+    """
+
+    time: Floats
+    area: Floats
+    hops: Floats
+
+
+class Paths:
+    """All ways to give the kernels one of these sizes each, within a budget of switches.
+
+    With a budget, class i holds the paths of at most i hops. Without one there is a single class, and every hop adds
+    `hop_micros` to the time. The wrap counts as a hop only if hops cost something.
+    """
+
+    def __init__(self, times: Times, sizes: Sequence[int], max_switches: int | None, hop_micros: float) -> None:
+        self._micros = np.ascontiguousarray(times, dtype=np.float64)
+        self.sizes = tuple(sizes)
+        self.kernels = len(times)
+        self.unit = max(1, math.gcd(*(size - sizes[0] for size in sizes)))
+        self._steps = np.array([(size - sizes[0]) // self.unit for size in sizes], dtype=np.uint32)
+        self.range = int(self.kernels * self._steps[-1]) + 1
+        self.budget = max_switches is not None
+        levels = 0 if max_switches is None else min(max_switches, self.kernels - 1) + 1
+        self._native = _Paths(
+            self._micros.ctypes.data, self._steps.ctypes.data, self.kernels, len(sizes), levels, hop_micros > 0, hop_micros
+        )
+        self.classes = int(_library().eclip_paths_classes(ctypes.byref(self._native)))
+
+    @property
+    def least_area(self) -> int:
+        """CUs summed over kernels when every kernel has the smallest size."""
+        return self.kernels * self.sizes[0]
+
+    def sweep(self, prices: Floats) -> Sweep:
+        """Prices are microseconds per CU and kernel, shape [prices]."""
+        steps = np.ascontiguousarray(prices * self.unit)
+        shape = (self.classes, len(prices))
+        time, area, hops = np.empty(shape), np.zeros(shape), np.zeros(shape)
+        _library().eclip_paths_sweep(
+            ctypes.byref(self._native), _address(steps), len(prices), _address(time), _address(area), _address(hops)
+        )
+        return Sweep(time, area * self.unit + self.least_area, hops)
+
+    def front(self, window: Window | None = None) -> Floats | None:
+        """The least time for every class and area, shape [classes, range]; area is `least_area` + column * `unit`.
+
+        None when the window's labels did not suffice.
+        """
+        least = np.empty((self.classes, self.range))
+        native = self._window(window or Window())
+        failed = _library().eclip_paths_front(
+            ctypes.byref(self._native), ctypes.byref(native), self.range, _address(least)
+        )
+        return None if failed else least
+
+    def trace(self, hops: int, area: int, window: Window | None = None) -> Choice:
+        """The path of least time in a class with exactly this area (CUs summed over kernels)."""
+        choice = np.empty(self.kernels, dtype=np.uint8)
+        native = self._window(window or Window())
+        failed = _library().eclip_paths_trace(
+            ctypes.byref(self._native),
+            ctypes.byref(native),
+            self.range,
+            hops,
+            (area - self.least_area) // self.unit,
+            _address(choice),
+        )
+        if failed:
+            raise EclipError(f"no path of area {area} with at most {hops} hops in the window")
+        return choice.astype(np.intp)
+
+    def _window(self, window: Window) -> _Window:
+        limit = window.limit - window.price * self.least_area
+        return _Window(window.price * self.unit, limit, window.max_labels)
+
+
+def _address(array: npt.NDArray[np.float64] | npt.NDArray[np.uint8]) -> int:
+    return int(array.ctypes.data)
+
+
+@functools.cache
+def _library() -> ctypes.CDLL:
+    path = Path(eclip.__file__).parent / "native" / "libeclip_planner.so"
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise EclipError(f"the planner's native part cannot be loaded from {path}: {error}; run `make native`") from error
+    pointer = ctypes.c_void_p
+    library.eclip_paths_classes.restype = ctypes.c_uint32
+    library.eclip_paths_sweep.argtypes = [pointer, pointer, ctypes.c_uint32, pointer, pointer, pointer]
+    library.eclip_paths_sweep.restype = None
+    library.eclip_paths_front.argtypes = [pointer, pointer, ctypes.c_uint32, pointer]
+    library.eclip_paths_trace.argtypes = [pointer, pointer, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32, pointer]
+    return library

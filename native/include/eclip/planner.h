@@ -1,0 +1,57 @@
+/* Paths through the kernels of one request, one size per kernel: the inner loops of core/eclip/optimize. C ABI for
+ * ctypes, no globals; nothing is kept between calls.
+ *
+ * A path's time is the sum of its kernels' times, its area the sum of the steps of its sizes (CUs above the smallest
+ * size, in units of their common divisor). Paths are told apart by hops: switches between neighbouring kernels plus,
+ * where `circular` is set, the one from the last kernel to the first.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct eclip_paths {
+  const double *micros;  /* [kernels][sizes] */
+  const uint32_t *steps; /* [sizes] */
+  uint32_t kernels;
+  uint32_t sizes;
+  /* Switches allowed, plus one: results are told apart by hops, class i holds paths of at most i hops. 0: no budget,
+   * one class, and every hop adds hop_micros to the path's time. */
+  uint32_t levels;
+  uint32_t circular;
+  double hop_micros;
+} eclip_paths;
+
+/* Number of classes: 1 without a budget, else levels, and one more where the wrap counts. */
+uint32_t eclip_paths_classes(const eclip_paths *paths);
+
+/* For every class and price: the path with the least time + price * area. time, area, hops: [classes][prices];
+ * time is infinite where a class has no path. hops is filled only without a budget. */
+void eclip_paths_sweep(const eclip_paths *paths, const double *prices, uint32_t count, double *time, double *area,
+                       double *hops);
+
+/* Which paths a search keeps: those with time + hop_micros * hops + price * area <= limit. An infinite limit keeps all.
+ * Gives up after max_labels partial paths. */
+typedef struct eclip_window {
+  double price;
+  double limit;
+  uint64_t max_labels;
+} eclip_window;
+
+/* The least time for every class and area, [classes][range], infinite where no path was kept; range must exceed
+ * kernels * the largest step. Returns 0, or -1 if max_labels did not suffice (least is unfinished then). */
+int eclip_paths_front(const eclip_paths *paths, const eclip_window *window, uint32_t range, double *least);
+
+/* The path of least time in that class with exactly that area: choice[kernels], indices of sizes. Returns 0, or -1 if
+ * the window holds no such path. */
+int eclip_paths_trace(const eclip_paths *paths, const eclip_window *window, uint32_t range, uint32_t hops,
+                      uint32_t area, uint8_t *choice);
+
+#ifdef __cplusplus
+}
+#endif
+#pragma GCC visibility pop
