@@ -53,7 +53,8 @@ class Metadata(Part):
 
     @model_validator(mode="after")
     def _name_is_usable(self) -> "Metadata":
-        check_name(self.name, ("name",))
+        if fault := name_fault(self.name):
+            reject(("name",), fault)
         return self
 
 
@@ -98,11 +99,12 @@ def reject(where: _Loc, message: str) -> NoReturn:
     raise PydanticCustomError("rejected", "{message}", {"message": message, "where": where})
 
 
-def check_name(name: str, where: _Loc) -> None:
-    """Rejects what could not be the name of a file and of a Kubernetes object."""
+def name_fault(name: str) -> str | None:
+    """Why this text could not be the name of a folder and of a Kubernetes object; None if it could."""
     allowed = set("abcdefghijklmnopqrstuvwxyz0123456789-.")
-    if not name or len(name) > 63 or not set(name) <= allowed or not (name[0].isalnum() and name[-1].isalnum()):
-        reject(where, f"{name!r} is no name; use up to 63 of a-z, 0-9, '-' and '.', the ends being letters or digits")
+    if name and len(name) <= 63 and set(name) <= allowed and name[0].isalnum() and name[-1].isalnum():
+        return None
+    return f"{name!r} is no name; use up to 63 of a-z, 0-9, '-' and '.', the ends being letters or digits"
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
