@@ -20,7 +20,7 @@ from eclip import records
 from eclip.clients import ClientRecord, Counters, Histogram, ModelCounters, StreamProof
 from eclip.errors import InputError
 
-__all__ = ["ClientRecord", "ProfileProgress", "read", "read_profile"]
+__all__ = ["ClientRecord", "ProfileProgress", "launches", "read", "read_profile"]
 
 _LARGEST = (1 << 53) - 1
 """Counters are cut here: what JSON can carry, and 100 years of nanoseconds and more."""
@@ -53,6 +53,23 @@ def read(path: Path) -> tuple[ClientRecord, ...]:
             raise InputError(f"{path}: is no statistics file of version {records.VERSION}")
         found = (_client(file, index) for index in range(records.CLIENTS))
         return tuple(client for client in found if client)
+
+
+def launches(path: Path) -> tuple[int, ...]:
+    """Launches by model of the table, over all processes and both tables: a pulse, cheap enough to be felt many times a
+    second. It falls when a process or a table goes; what it tells is that it moved.
+
+    Raises:
+        InputError: the file is not there or too short.
+    """
+    with _opened(path) as file:
+        data = os.pread(file, records.STATS_BYTES, 0)
+    if len(data) != records.STATS_BYTES:
+        raise InputError(f"{path}: has {len(data)} bytes, a statistics file has {records.STATS_BYTES}")
+    layout, stride = records.CLIENT, (records.CLIENT_BYTES,)
+    clients = np.ndarray((records.CLIENTS,), layout, data, records.STATS_HEADER_BYTES, stride)
+    counts = clients["counters"]["models"]["launches"].sum(axis=(0, 1), dtype=np.uint64)
+    return tuple(int(count) for count in counts)
 
 
 def read_profile(path: Path) -> ProfileProgress:

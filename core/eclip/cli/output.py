@@ -1,0 +1,81 @@
+"""How every command answers: `-o json|yaml|table` on standard output, `--to FILE` into a file, whole or not at all."""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console, RenderableType
+
+from eclip.errors import EclipError
+
+
+class Format(StrEnum):
+    """What standard output carries."""
+
+    JSON = "json"
+    YAML = "yaml"
+    TABLE = "table"
+
+
+Output = Annotated[Format, typer.Option("-o", "--output", help="Form of the answer.", rich_help_panel="Answer")]
+To = Annotated[
+    Path | None,
+    typer.Option(
+        "--to", metavar="FILE", help="Write the answer to FILE (whole or not at all).", rich_help_panel="Answer"
+    ),
+]
+
+
+def text(answer: Mapping[str, Any], form: Format, table: Callable[[], RenderableType], width: int | None = None) -> str:
+    """The answer in the form asked for, ending with a newline."""
+    if form is Format.JSON:
+        return json.dumps(answer, indent=2) + "\n"
+    if form is Format.YAML:
+        return yaml.safe_dump(dict(answer), sort_keys=False, allow_unicode=True, width=120)
+    console = Console(width=width, soft_wrap=False)
+    with console.capture() as captured:
+        console.print(table())
+    return captured.get()
+
+
+def answer(value: Mapping[str, Any], form: Format, table: Callable[[], RenderableType], to: Path | None = None) -> None:
+    """Give the answer to standard output, or to the file.
+
+    Raises:
+        EclipError: the file cannot be written.
+    """
+    if to is not None:
+        write_whole(to, text(value, form, table, width=120))
+    elif form is Format.TABLE:
+        Console().print(table())
+    else:
+        sys.stdout.write(text(value, form, table))
+
+
+def write_whole(path: Path, content: str) -> None:
+    """Write a file so that a reader sees all of it or what was there before.
+
+    Raises:
+        EclipError: the folder does not exist or is not writable.
+    """
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise EclipError(f"{path}: cannot be written ({error.strerror})") from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(content)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise EclipError(f"{path}: cannot be written ({error.strerror})") from error
+    finally:
+        temporary.unlink(missing_ok=True)

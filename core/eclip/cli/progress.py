@@ -1,0 +1,26 @@
+"""Tell on standard error what takes its time: a spinner on a terminal, else one line after two seconds."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+SILENT_SECONDS = 2.0
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Say `what` while the body runs."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status(what):
+            yield
+        return
+    timer = threading.Timer(SILENT_SECONDS, console.print, args=(f"{what} ...",))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

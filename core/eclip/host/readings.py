@@ -1,0 +1,123 @@
+"""What the workers did, added up from their clients' counters over restarts and changes of table. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from eclip import masks, records
+from eclip.clients import ClientRecord, Counters, Histogram, ModelCounters
+
+NO_REQUESTS = Histogram((0,) * records.BUCKETS, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """One worker since the run began, or between two looks."""
+
+    launches: int = 0
+    requests: int = 0
+    hops: int = 0
+    mismatches: int = 0
+    request_micros: Histogram = NO_REQUESTS
+
+    def minus(self, earlier: "Totals") -> "Totals":
+        """What came on top."""
+        return Totals(
+            self.launches - earlier.launches,
+            self.requests - earlier.requests,
+            self.hops - earlier.hops,
+            self.mismatches - earlier.mismatches,
+            self.request_micros.minus(earlier.request_micros),
+        )
+
+    def plus(self, counters: ModelCounters) -> "Totals":
+        """With the counters of one more process and table."""
+        pairs = zip(self.request_micros.counts, counters.request_micros.counts, strict=True)
+        times = Histogram(
+            tuple(mine + more for mine, more in pairs),
+            self.request_micros.micros_sum + counters.request_micros.micros_sum,
+        )
+        return Totals(
+            self.launches + counters.launches,
+            self.requests + counters.requests,
+            self.hops + counters.hops,
+            self.mismatches + counters.mismatches,
+            times,
+        )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Source:
+    """Counters that only ever grow: one process under one table."""
+
+    worker: str
+    started_ns: int
+    client: int
+    generation: int
+
+
+Ledger = Mapping[Source, ModelCounters]
+"""The newest counters of every source ever seen. Old sources stay: their work was done."""
+
+
+def noted(ledger: Ledger, workers: Sequence[str], clients: Iterable[ClientRecord]) -> Ledger:
+    """The ledger after another look at a slot whose models are these workers, in the table's order."""
+    found = dict(ledger)
+    for client in clients:
+        for counters in filter(None, (client.previous, client.current)):
+            found.update(_sources(client, counters, workers))
+    return found
+
+
+def total(ledger: Ledger, worker: str) -> Totals:
+    """All that a worker did."""
+    totals = Totals()
+    for source, counters in ledger.items():
+        if source.worker == worker:
+            totals = totals.plus(counters)
+    return totals
+
+
+def _sources(client: ClientRecord, counters: Counters, workers: Sequence[str]) -> dict[Source, ModelCounters]:
+    if not counters.generation:  # before the first table there are no models
+        return {}
+    return {
+        Source(worker, client.started_ns, client.index, counters.generation): model
+        for worker, model in zip(workers, counters.models, strict=False)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Is the plan in force in a slot?"""
+
+    in_force: bool | None
+    """None: nothing can be said yet."""
+    why: str
+
+
+def proof(clients: Sequence[ClientRecord], generation: int) -> Proof:
+    """What the living processes of a slot prove about the table of this generation."""
+    alive = [client for client in clients if client.alive and client.mode == "enforce"]
+    if not alive:
+        return Proof(None, "no program")
+    verdicts = [_client_proof(client, generation) for client in alive]
+    refused = [verdict for verdict in verdicts if verdict.in_force is False]
+    waiting = [verdict for verdict in verdicts if verdict.in_force is None]
+    return (refused or waiting or verdicts)[0]
+
+
+def _client_proof(client: ClientRecord, generation: int) -> Proof:
+    if client.tables_refused and client.refused_generation == generation:
+        return Proof(False, f"table refused: {client.refused_text or client.refused_why}")
+    for stream in client.streams:
+        if stream.state != "not-created" and not stream.in_force:
+            if stream.state == "refused":
+                return Proof(False, f"stream of {stream.compute_units} CUs refused by the runtime")
+            return Proof(False, f"asked for {_mask(stream.asked)}, got {_mask(stream.read_back)}")
+    if client.current.generation < generation:
+        return Proof(None, "waits for its next launch")
+    return Proof(True, "in force")
+
+
+def _mask(cu_set: int) -> str:
+    return masks.text(masks.words(cu_set, max(1, cu_set.bit_length())))
