@@ -123,11 +123,9 @@ def _workload(part: "_Workload", spec: "_Spec", folder: Path) -> Workload:
 
 
 def _is_gpu(value: object) -> object:
-    if isinstance(value, str) and value:
-        return value
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    documents.reject((), f"is {value!r}; should be the GPU's index, its unique id in quotes, or emulated")
+    if not (isinstance(value, str) and value) and not (type(value) is int and value >= 0):
+        documents.reject((), f"is {value!r}; should be the GPU's index, its unique id in quotes, or emulated")
+    return value
 
 
 def _are_sizes(value: object) -> object:
