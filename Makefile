@@ -1,0 +1,104 @@
+# Every target sets up what it needs: Debian packages (as root), a virtual environment, the native build. See `make help`.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+# Debian's own Python: one from elsewhere may lack what its venv needs.
+PYTHON ?= /usr/bin/python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := build/stamps
+JOBS ?= $(shell nproc)
+TESTS ?= tests
+
+NATIVE_FILES = $(shell find native CMakeLists.txt tests/native -type f -not -name '*.py' 2>/dev/null)
+CXX_FILES = $(shell find native tests/native -type f '(' -name '*.cpp' -o -name '*.h' -o -name '*.hip' ')' \
+              -not -path '*/generated/*' -not -name '*_generated.h' 2>/dev/null)
+# hipcc's sources need a compilation database that knows HIP.
+TIDY_FILES = $(filter-out %.hip.cpp,$(filter %.cpp,$(CXX_FILES)))
+
+help: ## Shows this list.
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS='	' read -r target text; do \
+	  printf '  make %-8s %s\n' "$$target" "$$text"; done
+
+demo: native ## Profiles, plans and runs two mixes on an emulated MI50, and writes a report with plots.
+	$(BIN)/python -m eclip.report.demo
+
+test: lint native ## Runs every check and test there is.
+	@ctest --test-dir build/testbed --output-on-failure --no-tests=ignore -j $(JOBS)
+	@$(BIN)/pytest $(TESTS)
+
+unit: $(STAMPS)/runtime ## Runs the fast tests, which need no GPU, real or emulated.
+	@$(BIN)/pytest tests/unit
+
+native: $(STAMPS)/runtime $(STAMPS)/testbed ## Builds the interposer, the emulated GPU and the HIP programs into core/eclip/native.
+
+fmt: $(STAMPS)/venv ## Formats all Python and C++ sources in place.
+	@$(BIN)/ruff format -q .
+	@$(BIN)/ruff check -q --select I --fix .
+	@clang-format -i $(CXX_FILES)
+
+lint: $(STAMPS)/venv lint-python lint-generated lint-cxx ## Checks formatting, types, C++ rules and that generated files are current.
+
+gen: $(STAMPS)/venv ## Generates the FlatBuffers code and the launch sequences of the model programs.
+	@tools/generate
+
+bench: native ## Measures the interposer, the planner and the emulator against their baselines.
+	@for benchmark in benchmarks/[a-z]*.py; do $(BIN)/python $$benchmark || exit 1; done
+
+docs: $(STAMPS)/venv ## Writes the reference of the command line to docs/reference.
+	@mkdir -p docs/reference
+	@$(BIN)/python -m typer eclip.cli.app utils docs --name eclip --title eclip --output docs/reference/commands.md
+
+clean: ## Removes everything that was built, but not the virtual environment.
+	rm -rf build core/eclip/native demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find core tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lint-python: $(STAMPS)/venv
+	@$(BIN)/ruff format --check -q . || { echo "Some Python files are not formatted: make fmt" >&2; exit 1; }
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy
+
+lint-generated: $(STAMPS)/venv
+	@tools/generate --check
+
+lint-cxx: $(patsubst %,build/tidy/%.ok,$(TIDY_FILES))
+	@clang-format --dry-run -Werror $(CXX_FILES) || { echo "Some C++ files are not formatted: make fmt" >&2; exit 1; }
+
+# A source is looked at again when it, a header or the rules changed.
+build/tidy/%.ok: % .clang-tidy $(filter %.h %.def %.inc,$(NATIVE_FILES)) | $(STAMPS)/configured
+	@mkdir -p $(@D)
+	@clang-tidy --quiet -p build/testbed $< 2>build/tidy/log || { cat build/tidy/log >&2; exit 1; }
+	@touch $@
+
+$(STAMPS)/packages: tools/debian-packages.txt
+	@tools/install-packages < $<
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/venv: pyproject.toml | $(STAMPS)/packages
+	@echo "Installing Python packages into $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+# The libraries of the wheel, for an old glibc.
+$(STAMPS)/runtime: $(STAMPS)/venv $(NATIVE_FILES)
+	@echo "Building the runtime libraries (zig; the first build takes two minutes)"
+	@cmake -S . -B build/runtime -G Ninja --log-level=WARNING -DCMAKE_TOOLCHAIN_FILE=native/zig.cmake \
+	  -DPython_EXECUTABLE=$(abspath $(BIN)/python)
+	@cmake --build build/runtime -j $(JOBS) -- --quiet
+	@cmake --install build/runtime --prefix core --strip >build/runtime/install.log
+	@touch $@
+
+# The emulated GPU, the programs and the native tests, for this machine.
+$(STAMPS)/testbed: $(STAMPS)/configured $(NATIVE_FILES)
+	@echo "Building the emulated GPU and the HIP programs"
+	@cmake --build build/testbed -j $(JOBS) -- --quiet
+	@cmake --install build/testbed --prefix core >build/testbed/install.log
+	@touch $@
+
+$(STAMPS)/configured: $(filter %CMakeLists.txt %.cmake,$(NATIVE_FILES)) | $(STAMPS)/packages
+	@cmake -S . -B build/testbed -G Ninja --log-level=WARNING -DECLIP_TESTBED=ON
+	@mkdir -p $(@D) && touch $@
+
+.PHONY: help demo test unit native fmt lint gen bench docs clean lint-python lint-generated lint-cxx
