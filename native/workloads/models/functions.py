@@ -1,19 +1,19 @@
-"""The kernel functions that the modelled networks launch: one row each, as a deep-learning stack on ROCm would have them.
+"""The kernel functions that the modelled networks launch: one row each, as a deep-learning stack on ROCm has them.
 
 A row fixes the grid (the tile that one workgroup makes), the block, how many workgroups one CU holds at a time, and the
 rule for arithmetic and memory traffic. native/workloads/kernels_library.cpp applies the same rules in C++;
-tests/unit/test_workload_models.py holds the two against each other.
+tests/e2e/workloads holds the two against each other.
 
 Rules (`m`, `n`, `k`, `z`, `taps`, `stride` are the launch's shape arguments, fp32, each operand moved once):
 
-| kind     | meaning of the shape                                        | flops         | bytes                                   |
-| -------- | ----------------------------------------------------------- | ------------- | --------------------------------------- |
-| gemm     | z products (m x k) (k x n)                                  | 2 m n k z     | 4 z (m k + k n + m n)                   |
-| conv     | gemm over patches: k = channels x taps                      | 2 m n k z     | 4 z (m k stride^2 / taps + k n + m n)   |
-| winograd | conv with 3 x 3 taps in F(2x2, 3x3)                         | conv / 2.25   | as conv                                 |
-| map      | m elements made from k tensors                              | m x work      | 4 m (k + 1)                             |
-| window   | m outputs from k inputs each, out of n inputs in all        | m k x work    | 4 (m + n)                               |
-| row      | m rows of n elements, each read and written once            | m n x work    | 8 m n                                   |
+| kind     | meaning of the shape                                | flops       | bytes                                 |
+| -------- | --------------------------------------------------- | ----------- | ------------------------------------- |
+| gemm     | z products (m x k) (k x n)                          | 2 m n k z   | 4 z (m k + k n + m n)                 |
+| conv     | gemm over patches: k = channels x taps              | 2 m n k z   | 4 z (m k stride^2 / taps + k n + m n) |
+| winograd | conv with 3 x 3 taps in F(2x2, 3x3)                 | conv / 2.25 | as conv                               |
+| map      | m elements made from k tensors                      | m x work    | 4 m (k + 1)                           |
+| window   | m outputs, each from k inputs; n inputs in all      | m k x work  | 4 (m + n)                             |
+| row      | m rows of n elements, each read and written once    | m n x work  | 8 m n                                 |
 
 Efficiency is the share of the CU's peak that the inner loop reaches. For tiled kernels it follows from the tile: a
 t x t tile does t^2 multiply-adds for 2 t operands that it fetches, hence t / (t + 32); 32 is set so that the largest
@@ -22,7 +22,8 @@ packed instructions and with address arithmetic. Both are assumptions of the mod
 """
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, prod
+from typing import NamedTuple
 
 BLOCK = 256
 """Work-items of a workgroup: four waves, one on each SIMD of a CU."""
@@ -31,6 +32,17 @@ TILE_EFFICIENCY_CONSTANT = 32
 VECTOR_EFFICIENCY = 0.25
 WINOGRAD_SAVING = 2.25
 """Multiplications of a direct 3 x 3 convolution over those of F(2x2, 3x3): 36 / 16."""
+
+
+class Extent(NamedTuple):
+    """A launch's shape arguments, see the module's text."""
+
+    m: int
+    n: int
+    k: int
+    z: int
+    taps: int
+    stride: int
 
 
 @dataclass(frozen=True)
@@ -52,27 +64,25 @@ class Function:
         side = 2 * self.tile_m * self.tile_n / (self.tile_m + self.tile_n)
         return side / (side + TILE_EFFICIENCY_CONSTANT)
 
-    def grid(self, m: int, n: int, z: int) -> tuple[int, int, int]:
+    def grid(self, extent: Extent) -> tuple[int, int, int]:
         """Workgroups per dimension."""
-        return ceil(m / self.tile_m), ceil(n / self.tile_n) if self.tile_n else 1, z
+        columns = ceil(extent.n / self.tile_n) if self.tile_n else 1
+        return ceil(extent.m / self.tile_m), columns, extent.z
 
-    def cost(self, m: int, n: int, k: int, z: int, taps: int, stride: int) -> tuple[float, float]:
+    def cost(self, extent: Extent) -> tuple[float, float]:
         """(flops, bytes) of a launch."""
+        m, n, k, z, taps, stride = extent
         product = 2.0 * m * n * k * z
-        match self.kind:
-            case "gemm":
-                return product, 4.0 * z * (m * k + k * n + m * n)
-            case "conv":
-                return product, 4.0 * z * (m * k * stride**2 / taps + k * n + m * n)
-            case "winograd":
-                return product / WINOGRAD_SAVING, 4.0 * z * (m * k * stride**2 / taps + k * n + m * n)
-            case "map":
-                return m * self.work, 4.0 * m * (k + 1)
-            case "window":
-                return m * k * self.work, 4.0 * (m + n)
-            case "row":
-                return m * n * self.work, 8.0 * m * n
-        raise AssertionError(f"kernel function {self.name}: unknown kind {self.kind}")
+        patches = 4.0 * z * (m * k * stride**2 / taps + k * n + m * n)
+        rules = {
+            "gemm": (product, 4.0 * z * (m * k + k * n + m * n)),
+            "conv": (product, patches),
+            "winograd": (product / WINOGRAD_SAVING, patches),
+            "map": (m * self.work, 4.0 * m * (k + 1)),
+            "window": (m * k * self.work, 4.0 * (m + n)),
+            "row": (m * n * self.work, 8.0 * m * n),
+        }
+        return rules[self.kind]
 
 
 TILES = {
@@ -141,21 +151,28 @@ BYTES_PER_MICRO = 1.02e6
 """MI50: 1.02 TB/s (AMD's data sheet)."""
 
 
-def tuned(kind: str, shape: tuple[int, int, int, int, int, int], *, may_split: bool) -> Tuning:
-    """The fastest tile (and split of k) for (m, n, k, z, taps, stride) on 60 CUs; of equals, the larger tile."""
-    m, n, k, z, taps, stride = shape
+def tuned(kind: str, extent: Extent, *, may_split: bool) -> Tuning:
+    """The fastest tile (and split of k) on 60 CUs; of equals, the larger tile."""
     best, best_micros = Tuning(BY_NAME[f"{kind}_128x128"], 1), float("inf")
     for tile_m, tile_n in TILES[kind]:
         function = BY_NAME[f"{kind}_{tile_m}x{tile_n}"]
         for splits in SPLITS if may_split else (1,):
-            if splits > 1 and k // splits < LEAST_DEPTH:
-                continue
-            x, y, count = function.grid(m, n, z * splits)
-            depth = ceil(k / splits)
-            saving = WINOGRAD_SAVING if kind == "winograd" else 1.0
-            wave = 2.0 * tile_m * tile_n * depth / saving / (CU_FLOPS_PER_MICRO * function.efficiency)
-            _, moved = function.cost(m, n, depth, z * splits, taps, stride)
-            micros = max(ceil(x * y * count / COMPUTE_UNITS) * wave, moved / BYTES_PER_MICRO)
-            if micros < best_micros * 0.999:
-                best, best_micros = Tuning(function, splits), micros
+            if splits == 1 or extent.k // splits >= LEAST_DEPTH:
+                micros = _tuning_micros(function, split(extent, splits))
+                if micros < best_micros * 0.999:
+                    best, best_micros = Tuning(function, splits), micros
     return best
+
+
+def split(extent: Extent, splits: int) -> Extent:
+    """The extent with the sum over k in `splits` parts."""
+    return extent._replace(k=ceil(extent.k / splits), z=extent.z * splits)
+
+
+def _tuning_micros(function: Function, extent: Extent) -> float:
+    saving = WINOGRAD_SAVING if function.kind == "winograd" else 1.0
+    flops = 2.0 * function.tile_m * function.tile_n * extent.k / saving
+    wave = flops / (CU_FLOPS_PER_MICRO * function.efficiency)
+    _, moved = function.cost(extent)
+    waves = ceil(prod(function.grid(extent)) / COMPUTE_UNITS)
+    return max(waves * wave, moved / BYTES_PER_MICRO)

@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
 """Writes native/workloads/generated/ from the networks' layers, or says whether it is up to date.
 
-    generate.py                     write
-    generate.py --check             exit 1 and name the first file that differs
-    generate.py --list MODEL [--batch B]   one launch per line: function, grid, block, shape, flops, bytes, buffers
+Without options it writes; `--check` exits with 1 and names the first file that differs; `--list MODEL [--batch B]`
+prints one launch per line: function, grid, block, shape, flops, bytes, buffers.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,8 +28,8 @@ BATCHES: dict[str, int] = {
     "training": 4,
     "vgg19": 1,
 }
-"""Samples in one request. The paper does not print its batch sizes. These keep a request of every model between about 1 and
-10 ms on the modelled MI50, as an interactive service needs, and leave many kernels too narrow to fill 60 CUs."""
+"""Samples in one request. The paper does not print its batch sizes. These keep a request of every model between about
+1 and 10 ms on the modelled MI50, as an interactive service needs, and leave many kernels too narrow for 60 CUs."""
 
 BUILDERS: dict[str, Callable[[int], Network]] = {
     "albert": albert.albert,
@@ -55,11 +53,11 @@ def _function(function: Function) -> str:
 
 
 def _row(placed: Placed) -> str:
-    launch = placed.launch
+    launch, e = placed.launch, placed.launch.extent
     scales = sum(1 << AXES.index(axis) for axis in launch.scales)
     return (
-        f"  {{k_{launch.function.name}, {scales}, {launch.taps}, {launch.stride}, {int(launch.accumulates)}, "
-        f"{launch.m}, {launch.n}, {launch.k}, {launch.z}, {placed.inputs[0]}, {placed.inputs[1]}, {placed.output}}},\n"
+        f"  {{k_{launch.function.name}, {scales}, {e.taps}, {e.stride}, {int(launch.accumulates)}, "
+        f"{e.m}, {e.n}, {e.k}, {e.z}, {placed.inputs[0]}, {placed.inputs[1]}, {placed.output}}},\n"
     )
 
 
@@ -89,7 +87,7 @@ def listing(model: str, batch: int) -> str:
     placed, _ = BUILDERS[model](BATCHES[model]).placed()
     for p in placed:
         shape = p.launch.at(batch)
-        flops, moved = p.launch.function.cost(*shape)
+        flops, moved = p.launch.function.cost(shape)
         cells = [
             p.launch.function.name, *p.launch.grid(batch), BLOCK, *shape, f"{flops:.0f}", f"{moved:.0f}",
             *p.inputs, p.output,
@@ -102,7 +100,7 @@ def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     temporary.write_text(text)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def main() -> int:
@@ -120,7 +118,7 @@ def main() -> int:
         if not options.check:
             _write(path, text)
         elif not path.exists() or path.read_text() != text:
-            print(f"{path.name}: out of date, run make gen", file=sys.stderr)
+            sys.stderr.write(f"{path.name}: out of date, run make gen\n")
             return 1
     return 0
 

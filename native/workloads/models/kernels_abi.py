@@ -4,6 +4,8 @@ import ctypes
 from collections.abc import Callable
 from pathlib import Path
 
+from functions import Extent
+
 from eclip.contention import Shape
 from eclip.contention_abi import Shape as NativeShape
 
@@ -54,11 +56,9 @@ class KernelLibrary:
         """All kernels."""
         return tuple(self._shapes)
 
-    def shape(
-        self, name: str, grid: tuple[int, int, int], block: int, shape: tuple[int, int, int, int, int, int]
-    ) -> Shape:
-        """What a launch is to the chip. `shape` is (m, n, k, z, taps, stride)."""
-        arguments = Arguments(*shape)
+    def shape(self, name: str, grid: tuple[int, int, int], block: int, extent: Extent) -> Shape:
+        """What a launch is to the chip."""
+        arguments = Arguments(*extent)
         dispatch = _Dispatch(
             (_u32 * 3)(*grid), (_u32 * 3)(block, 1, 1), 0, ctypes.cast(ctypes.byref(arguments), ctypes.c_void_p)
         )

@@ -1,38 +1,49 @@
 """Layers as sequences of kernels, the way PyTorch 1.12 with MIOpen and rocBLAS launches them in eager inference.
 
-Which operations are kernels of their own decides the counts; see counts.md for how they meet the paper's.
+Which operations are kernels of their own decides the counts; see COUNTS.md for how they meet the paper's.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from math import prod
 
 from network import Network, Operand, Parameter, Tensor
 
 
-def _out(size: int, kernel: int, stride: int, padding: int) -> int:
-    return (size + 2 * padding - kernel) // stride + 1
+@dataclass(frozen=True)
+class Window:
+    """What slides over an image: square, padded with zeros on all sides."""
+
+    side: int = 1
+    stride: int = 1
+    padding: int = 0
+
+    @property
+    def taps(self) -> int:
+        """Positions in the window."""
+        return self.side * self.side
+
+    def over(self, x: Tensor, channels: int) -> tuple[int, int, int]:
+        """The shape that it makes of an image."""
+        height, width = ((size + 2 * self.padding - self.side) // self.stride + 1 for size in x.shape[1:])
+        return channels, height, width
+
+
+POINT = Window()
+THREE = Window(3, 1, 1)
 
 
 def conv(
-    net: Network,
-    x: Tensor,
-    channels: int,
-    kernel: int = 1,
-    stride: int = 1,
-    padding: int = 0,
-    *,
-    algorithm: str = "direct",
-    bias: bool = False,
+    net: Network, x: Tensor, channels: int, window: Window = POINT, *, algorithm: str = "direct", bias: bool = False
 ) -> Tensor:
     """A convolution. `algorithm`: direct (one kernel; Winograd where it is 3 x 3 with stride 1), im2col (two),
     fft (seven: MIOpen's FFT_NUM_KERNELS), transposed (three: a strided 1 x 1 convolution as layout change, gemm,
     layout change). A bias is a kernel of its own."""
-    in_channels, height, width = x.shape
-    shape = (channels, _out(height, kernel, stride, padding), _out(width, kernel, stride, padding))
-    pixels, taps, weight = shape[1] * shape[2], kernel * kernel, net.parameter()
+    in_channels, shape = x.shape[0], window.over(x, channels)
+    pixels, depth, weight = shape[1] * shape[2], in_channels * window.taps, net.parameter()
     match algorithm:
         case "im2col":
-            columns = net.launch("im2col", (x.value,), m=pixels * in_channels * taps, n=x.elements, scales="mn")
-            value = net.matrix("gemm", (columns, weight), m=pixels, n=channels, k=in_channels * taps)
+            columns = net.launch("im2col", (x.value,), m=pixels * depth, n=x.elements, scales="mn")
+            value = net.matrix("gemm", (columns, weight), m=pixels, n=channels, k=depth)
         case "fft":
             value = _fft(net, x, channels, pixels, weight)
         case "transposed":
@@ -40,10 +51,9 @@ def conv(
             product = net.matrix("gemm", (rows, weight), m=pixels, n=channels, k=in_channels)
             value = net.launch("copy", (product,), m=pixels * channels)
         case _:
-            kind = "winograd" if (kernel, stride) == (3, 1) else "conv"
-            value = net.matrix(
-                kind, (x.value, weight), m=pixels, n=channels, k=in_channels * taps, taps=taps, stride=stride
-            )
+            kind = "winograd" if (window.side, window.stride) == (3, 1) else "conv"
+            operands, taps, stride = (x.value, weight), window.taps, window.stride
+            value = net.matrix(kind, operands, m=pixels, n=channels, k=depth, taps=taps, stride=stride)
     y = Tensor(value, shape)
     return net.map("add_bias", y, net.parameter(), in_place=True) if bias else y
 
@@ -65,8 +75,8 @@ def _fft(net: Network, x: Tensor, channels: int, pixels: int, weight: Parameter)
 def grouped_conv(net: Network, x: Tensor, groups: int, stride: int) -> Tensor:
     """A grouped 3 x 3 convolution as seven kernels: group-major layouts of input and filter, Winograd transforms of
     both, one gemm per group and transform point, inverse transform, layout back."""
-    channels, height, width = x.shape
-    shape = (channels, _out(height, 3, stride, 1), _out(width, 3, stride, 1))
+    channels = x.shape[0]
+    shape = Window(3, stride, 1).over(x, channels)
     tiles = -(-shape[1] // 2) * -(-shape[2] // 2)
     per_group, points = channels // groups, 16
     filters, weight = channels * per_group * 9, net.parameter()
@@ -83,13 +93,9 @@ def grouped_conv(net: Network, x: Tensor, groups: int, stride: int) -> Tensor:
 
 def depthwise_conv(net: Network, x: Tensor, stride: int) -> Tensor:
     """A depth-wise 3 x 3 convolution: one kernel."""
-    channels, height, width = x.shape
-    shape = (channels, _out(height, 3, stride, 1), _out(width, 3, stride, 1))
-    pixels = channels * shape[1] * shape[2]
-    weight = net.parameter()
-    return Tensor(
-        net.launch("depthwise_conv", (x.value, weight), m=pixels, n=x.elements, k=9, scales="mn"), shape
-    )
+    shape = Window(3, stride, 1).over(x, x.shape[0])
+    operands = (x.value, net.parameter())
+    return Tensor(net.launch("depthwise_conv", operands, m=prod(shape), n=x.elements, k=9, scales="mn"), shape)
 
 
 def batch_norm(net: Network, x: Tensor) -> Tensor:
@@ -107,14 +113,10 @@ def add(net: Network, x: Tensor, y: Tensor) -> Tensor:
     return net.map("add", x, y.value, in_place=True, reads=2)
 
 
-def pool(net: Network, x: Tensor, kernel: int, stride: int, padding: int = 0, *, function: str = "max_pool") -> Tensor:
+def pool(net: Network, x: Tensor, window: Window, *, function: str = "max_pool") -> Tensor:
     """Max or average pooling: one kernel."""
-    channels, height, width = x.shape
-    shape = (channels, _out(height, kernel, stride, padding), _out(width, kernel, stride, padding))
-    value = net.launch(
-        function, (x.value,), m=channels * shape[1] * shape[2], n=x.elements, k=kernel * kernel, scales="mn"
-    )
-    return Tensor(value, shape)
+    shape = window.over(x, x.shape[0])
+    return Tensor(net.launch(function, (x.value,), m=prod(shape), n=x.elements, k=window.taps, scales="mn"), shape)
 
 
 def average_pool_to(net: Network, x: Tensor, side: int = 1) -> Tensor:
@@ -127,7 +129,7 @@ def average_pool_to(net: Network, x: Tensor, side: int = 1) -> Tensor:
 
 
 def concat(net: Network, x: Tensor, y: Tensor) -> Tensor:
-    """Concatenation by channels: one kernel that moves both. (Of more than two tensors: x is the last concatenation.)"""
+    """Concatenation by channels: one kernel that moves both. Of more than two tensors, x is the last concatenation."""
     shape = (x.shape[0] + y.shape[0], *x.shape[1:])
     joined = Tensor(0, shape)
     return replace(joined, value=net.launch("concat", (x.value, y.value), m=joined.elements))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from math import prod
 
-from functions import BY_NAME, Function, tuned
+from functions import BY_NAME, Extent, Function, split, tuned
 
 JOURNAL, INPUT = 0, 1
 """Buffers 0 and 1 of every program: the order of its kernels so far, and what the host copied in."""
@@ -37,38 +37,30 @@ class Tensor:
 AXES = "mnkz"
 
 
-def scaled(shape: tuple[int, int, int, int], scales: str, batch: int) -> tuple[int, int, int, int]:
-    """(m, n, k, z) for a batch."""
-    m, n, k, z = (size * (batch if axis in scales else 1) for axis, size in zip(AXES, shape, strict=True))
-    return m, n, k, z
-
-
 @dataclass(frozen=True)
 class Launch:
-    """One kernel launch for one sample. `scales` names the shape arguments that grow with the batch; `accumulates`
-    says that the kernel writes over a tensor that it reads (in place, or a gemm with beta = 1)."""
+    """One kernel launch; `extent` is for one sample. `scales` names the shape arguments that grow with the batch;
+    `accumulates` says that the kernel writes over a tensor that it reads (in place, or a gemm with beta = 1)."""
 
     function: Function
-    m: int
-    n: int
-    k: int
-    z: int
-    taps: int
-    stride: int
+    extent: Extent
     scales: str
     inputs: tuple[Operand, Operand]
     output: Operand
     accumulates: bool
 
-    def at(self, batch: int) -> tuple[int, int, int, int, int, int]:
-        """(m, n, k, z, taps, stride) for a batch."""
-        m, n, k, z = scaled((self.m, self.n, self.k, self.z), self.scales, batch)
-        return m, n, k, z, self.taps, self.stride
+    def at(self, batch: int) -> Extent:
+        """The extent for a batch."""
+        return scaled(self.extent, self.scales, batch)
 
     def grid(self, batch: int) -> tuple[int, int, int]:
         """Workgroups for a batch."""
-        m, n, _, z, _, _ = self.at(batch)
-        return self.function.grid(m, n, z)
+        return self.function.grid(self.at(batch))
+
+
+def scaled(extent: Extent, scales: str, batch: int) -> Extent:
+    """The extent for a batch."""
+    return extent._replace(**{axis: getattr(extent, axis) * batch for axis in scales})
 
 
 @dataclass(frozen=True)
@@ -103,32 +95,23 @@ class Network:
 
     def launch(
         self,
-        function: str | Function,
+        function: str,
         inputs: tuple[Operand, ...],
         output: Operand | None = None,
         *,
         m: int,
         n: int = 1,
         k: int = 1,
-        z: int = 1,
-        taps: int = 1,
-        stride: int = 1,
         scales: str = "m",
     ) -> Operand:
         """Adds a launch; without `output` it makes a new value. Returns where its result is."""
-        accumulates = output is not None
-        if output is None:
-            output = self._values
-            self._values += 1
-        chosen = BY_NAME[function] if isinstance(function, str) else function
-        operands = (inputs[0], inputs[-1])
-        self.launches.append(Launch(chosen, m, n, k, z, taps, stride, scales, operands, output, accumulates))
-        return output
+        return self._add(BY_NAME[function], Extent(m, n, k, 1, 1, 1), scales, inputs, output)
 
     def matrix(
         self,
         kind: str,
         inputs: tuple[Operand, ...],
+        output: Operand | None = None,
         *,
         m: int,
         n: int,
@@ -137,16 +120,23 @@ class Network:
         taps: int = 1,
         stride: int = 1,
         scales: str = "m",
-        output: Operand | None = None,
     ) -> Operand:
         """Adds a tiled kernel (gemm, conv or winograd), tuned for this network's batch. Where the sum over k is split,
         the parts are added to the output in any order: z counts them."""
-        full = (*scaled((m, n, k, z), scales, self.batch), taps, stride)
-        choice = tuned(kind, full, may_split=kind == "gemm" and z == 1 and "k" not in scales)
-        k, z = -(-k // choice.splits), z * choice.splits
-        return self.launch(
-            choice.function, inputs, output, m=m, n=n, k=k, z=z, taps=taps, stride=stride, scales=scales
-        )
+        extent = Extent(m, n, k, z, taps, stride)
+        may_split = kind == "gemm" and z == 1 and "k" not in scales
+        choice = tuned(kind, scaled(extent, scales, self.batch), may_split=may_split)
+        return self._add(choice.function, split(extent, choice.splits), scales, inputs, output)
+
+    def _add(
+        self, function: Function, extent: Extent, scales: str, inputs: tuple[Operand, ...], output: Operand | None
+    ) -> Operand:
+        accumulates = output is not None
+        if output is None:
+            output = self._values
+            self._values += 1
+        self.launches.append(Launch(function, extent, scales, (inputs[0], inputs[-1]), output, accumulates))
+        return output
 
     def map(self, function: str, x: Tensor, *others: Operand, in_place: bool = False, reads: int = 1) -> Tensor:
         """An element-wise kernel over x; `reads` counts the tensors of that size that it reads."""

@@ -3,12 +3,9 @@
 
 The times come from the shapes of libeclip_workload_kernels.so and eclip_load_of of libeclip_contention.so, on whole
 shader engines: what the emulated MI50 would take for a kernel that runs alone. `origin` says Modelled.
-
-    profiles.py [--kernels LIBRARY] [--to FOLDER] [--check]
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -68,13 +65,13 @@ def main() -> int:
         text = dump(profile)
         if options.check:
             if not path.exists() or path.read_text() != text:
-                print(f"{path.name}: out of date, run make gen", file=sys.stderr)
+                sys.stderr.write(f"{path.name}: out of date, run make gen\n")
                 return 1
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")
         temporary.write_text(text)
-        os.replace(temporary, path)
+        temporary.replace(path)
     return 0
 
 

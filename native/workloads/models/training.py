@@ -82,9 +82,7 @@ class _Step:
         y = net.launch(function, (x.value,), m=outputs, n=x.elements, k=kernel * kernel, scales="mn")
 
         def backward(dy: Tensor) -> Tensor:
-            dx = net.launch(
-                f"{function}_backward", (dy.value, x.value), m=x.elements, n=outputs, k=kernel, scales="mn"
-            )
+            dx = net.launch(f"{function}_backward", (dy.value, x.value), m=x.elements, n=outputs, k=kernel, scales="mn")
             return Tensor(dx, x.shape)
 
         self.backward.append(backward)
