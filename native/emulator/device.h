@@ -1,0 +1,47 @@
+/* One emulated GPU of this process: its chip and its queues. */
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "queue.h"
+
+namespace emulator {
+
+class Device {
+ public:
+  Device(const Config &config, uint16_t index, Kernels &kernels, Events &events, Trace &trace);
+
+  Chip &chip() { return chip_; }
+  const GpuConfig &gpu() const { return gpu_; }
+
+  /* nullptr if the chip has no place for a further queue. */
+  Queue *open_queue(uint32_t number, const Ring &ring);
+  void close_queue(Queue *queue);
+  Queue *find_queue(uint32_t number);
+  /* Sets a queue's mask, as the ioctl does: `micros` is how long the driver has the chip's queues unmapped. */
+  void set_mask(Queue &queue, const eclip_cu_set &mask, double micros);
+
+  /* Looks at all queues and plays the chip forward; true if anything happened. */
+  bool round();
+  /* When the next thing happens by itself, in CLOCK_BOOTTIME ns. */
+  int64_t due_ns() const;
+  bool idle() const { return queues_.empty(); }
+  void describe(FILE *to) const;
+
+ private:
+  bool play();
+  bool serve(Chip::Turn &turn);
+  void complete();
+
+  const GpuConfig &gpu_;
+  Chip chip_;
+  Surroundings around_;
+  std::vector<std::unique_ptr<Queue>> queues_;
+  std::vector<Queue *> of_ticket_;
+  std::vector<Finished> finished_;
+  std::vector<uint32_t> launched_;
+  double due_;
+};
+
+}  // namespace emulator
