@@ -26,6 +26,7 @@ void share_again(const eclip_chip &chip, eclip_fluid *fluid) {
 
 void take_out(const eclip_chip &chip, eclip_fluid *fluid, uint32_t place) {
   fluid->running[place] = fluid->running[--fluid->count];
+  fluid->running[fluid->count].id = 0;
   share_again(chip, fluid);
 }
 

@@ -33,3 +33,10 @@ double eclip_dispatch_micros(const eclip_chip *chip, uint32_t queues, uint32_t p
   const double further = queues > processes ? queues - processes : 0;
   return chip->launch_micros + chip->stream_micros * further;
 }
+
+void eclip_contention_layout(uint32_t sizes[4]) {
+  sizes[0] = sizeof(eclip_chip);
+  sizes[1] = sizeof(eclip_load);
+  sizes[2] = sizeof(eclip_fluid);
+  sizes[3] = sizeof(eclip_outcome);
+}

@@ -32,7 +32,7 @@ struct Loop {
 bool valid(const eclip_chip &chip, const eclip_worker *workers, uint32_t count, uint32_t requests) {
   if (!eclip::contention::usable(chip) || count == 0 || count > ECLIP_MAX_WORKERS || requests == 0) return false;
   for (uint32_t w = 0; w < count; ++w) {
-    if (workers[w].count == 0 || !(workers[w].request_gap_micros >= 0)) return false;
+    if (workers[w].count == 0 || !(workers[w].request_gap_micros >= 0) || !(workers[w].start_micros >= 0)) return false;
     for (uint32_t k = 0; k < workers[w].count; ++k) {
       const eclip_step &step = workers[w].steps[k];
       if (step.stream >= ECLIP_MAX_LOOP_STREAMS || !(step.load.solo_micros > 0) || !(step.lead_micros >= 0))
@@ -152,7 +152,7 @@ int eclip_closed_loop(const eclip_chip *chip, const eclip_worker *workers, uint3
   if (!valid(*chip, workers, count, requests)) return -1;
   eclip_fluid_init(scratch, 0);
   Loop loop{*chip, workers, count, scratch, dispatch_micros(*chip, workers, count), {}};
-  for (uint32_t w = 0; w < count; ++w) queue_step(&loop, w, 0);
+  for (uint32_t w = 0; w < count; ++w) queue_step(&loop, w, workers[w].start_micros);
   if (!run_until_all_have(&loop, 1)) return -1;
   const Reading begin = read(*scratch);
   if (!run_until_all_have(&loop, requests + 1)) return -1;

@@ -77,7 +77,7 @@ typedef struct eclip_running {
   double remaining;  /* of 1 */
   double speed;      /* of that alone, now: in (0, 1] */
   double rate;       /* progress per micro now: speed / solo_micros */
-  uint64_t id;
+  uint64_t id;       /* 0: not in use */
 } eclip_running;
 
 typedef struct eclip_fluid {
@@ -107,6 +107,9 @@ uint64_t eclip_fluid_advance(const eclip_chip *chip, eclip_fluid *fluid, double 
 /* The part of every CU that is busy now, in [0, 1]; `busy` has chip->compute_units places. */
 void eclip_fluid_busy(const eclip_chip *chip, const eclip_fluid *fluid, double *busy);
 
+/* Sizes of eclip_chip, eclip_load, eclip_fluid and eclip_outcome: what a caller in another language was written for. */
+void eclip_contention_layout(uint32_t sizes[4]);
+
 /* One worker of a closed loop: it sends its next request when the last one is done, kernels in order. */
 typedef struct eclip_step {
   eclip_load load;
@@ -117,6 +120,7 @@ typedef struct eclip_step {
 typedef struct eclip_worker {
   const eclip_step *steps;
   uint32_t count;
+  double start_micros;       /* when its first request is sent; workers that start together may stay in step */
   double request_gap_micros; /* between a request's last kernel and the next request's first dispatch: the host */
 } eclip_worker;
 
