@@ -160,13 +160,12 @@ def _hint(key: object, known: Sequence[str]) -> str:
 
 
 def _complain(error: ValidationError, root: yaml.Node, source: str) -> NoReturn:
-    problems = []
-    for detail in error.errors(include_url=False):
-        loc = _location(detail)
-        problems.append((_line(root, loc), _path(loc), _message(detail)))
-    line, path, message = min(problems, key=lambda problem: problem[0])
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    raise InputError(f"{source}:{line}: {path}{message}{more}") from error
+    found = {_location(detail): _message(detail) for detail in reversed(error.errors(include_url=False))}
+    # A list that lost its bad items is reported as too short as well.
+    culprits = [loc for loc in found if not any(other[: len(loc)] == loc for other in found if other != loc)]
+    loc = min(culprits, key=lambda loc: _line(root, loc))
+    more = f" (and {len(culprits) - 1} more)" if len(culprits) > 1 else ""
+    raise InputError(f"{source}:{_line(root, loc)}: {_path(loc)}{found[loc]}{more}") from error
 
 
 def _location(detail: ErrorDetails) -> _Loc:
