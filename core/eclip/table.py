@@ -117,7 +117,7 @@ def _model(name: str, profile: KernelProfile, mix_plan: MixPlan) -> Model:
 def pack(table: Table) -> bytes:
     """The bytes of a table. Raises InputError if its parts do not fit together."""
     check(table)
-    root = wire.TableT()
+    root = wire.LookupTableT()
     root.format = FORMAT
     root.product = table.product
     root.computeUnits = table.compute_units
@@ -185,7 +185,7 @@ def decode(data: bytes) -> Table:
     if len(data) < 8 or data[4:8] != IDENTIFIER:
         raise InputError(f"table: no lookup table (bytes 4 to 8 are {data[4:8]!r}, {IDENTIFIER!r} was expected)")
     try:
-        root = wire.TableT.InitFromObj(wire.Table.GetRootAs(data, 0))
+        root = wire.LookupTableT.InitFromObj(wire.LookupTable.GetRootAs(data, 0))
         if root.format != FORMAT:
             raise InputError(f"table: format {root.format}; this version reads format {FORMAT}")
         table = _unpack(root)
@@ -196,7 +196,7 @@ def decode(data: bytes) -> Table:
     return table
 
 
-def _unpack(root: wire.TableT) -> Table:
+def _unpack(root: wire.LookupTableT) -> Table:
     profiling = root.profiling
     return Table(
         product=root.product.decode(),

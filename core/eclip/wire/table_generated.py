@@ -773,50 +773,50 @@ class ProfilingT(object):
         return profiling
 
 
-class Table(object):
+class LookupTable(object):
     __slots__ = ['_tab']
 
     @classmethod
     def GetRootAs(cls, buf, offset=0):
         n = flatbuffers.encode.Get(flatbuffers.packer.uoffset, buf, offset)
-        x = Table()
+        x = LookupTable()
         x.Init(buf, n + offset)
         return x
 
     @classmethod
-    def GetRootAsTable(cls, buf, offset=0):
+    def GetRootAsLookupTable(cls, buf, offset=0):
         """This method is deprecated. Please switch to GetRootAs."""
         return cls.GetRootAs(buf, offset)
     @classmethod
-    def TableBufferHasIdentifier(cls, buf, offset, size_prefixed=False):
+    def LookupTableBufferHasIdentifier(cls, buf, offset, size_prefixed=False):
         return flatbuffers.util.BufferHasIdentifier(buf, offset, b"\x45\x43\x4C\x54", size_prefixed=size_prefixed)
 
-    # Table
+    # LookupTable
     def Init(self, buf, pos):
         self._tab = flatbuffers.table.Table(buf, pos)
 
-    # Table
+    # LookupTable
     def Format(self):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(4))
         if o != 0:
             return self._tab.Get(flatbuffers.number_types.Uint16Flags, o + self._tab.Pos)
         return 0
 
-    # Table
+    # LookupTable
     def Product(self):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(6))
         if o != 0:
             return self._tab.String(o + self._tab.Pos)
         return None
 
-    # Table
+    # LookupTable
     def ComputeUnits(self):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(8))
         if o != 0:
             return self._tab.Get(flatbuffers.number_types.Uint16Flags, o + self._tab.Pos)
         return 0
 
-    # Table
+    # LookupTable
     def Streams(self, j):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(10))
         if o != 0:
@@ -828,19 +828,19 @@ class Table(object):
             return obj
         return None
 
-    # Table
+    # LookupTable
     def StreamsLength(self):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(10))
         if o != 0:
             return self._tab.VectorLen(o)
         return 0
 
-    # Table
+    # LookupTable
     def StreamsIsNone(self):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(10))
         return o == 0
 
-    # Table
+    # LookupTable
     def Models(self, j):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(12))
         if o != 0:
@@ -852,19 +852,19 @@ class Table(object):
             return obj
         return None
 
-    # Table
+    # LookupTable
     def ModelsLength(self):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(12))
         if o != 0:
             return self._tab.VectorLen(o)
         return 0
 
-    # Table
+    # LookupTable
     def ModelsIsNone(self):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(12))
         return o == 0
 
-    # Table
+    # LookupTable
     def Variants(self, j):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(14))
         if o != 0:
@@ -876,19 +876,19 @@ class Table(object):
             return obj
         return None
 
-    # Table
+    # LookupTable
     def VariantsLength(self):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(14))
         if o != 0:
             return self._tab.VectorLen(o)
         return 0
 
-    # Table
+    # LookupTable
     def VariantsIsNone(self):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(14))
         return o == 0
 
-    # Table
+    # LookupTable
     def Profiling(self):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(16))
         if o != 0:
@@ -898,27 +898,27 @@ class Table(object):
             return obj
         return None
 
-def TableStart(builder): builder.StartObject(7)
-def TableAddFormat(builder, format): builder.PrependUint16Slot(0, format, 0)
-def TableAddProduct(builder, product): builder.PrependUOffsetTRelativeSlot(1, flatbuffers.number_types.UOffsetTFlags.py_type(product), 0)
-def TableAddComputeUnits(builder, computeUnits): builder.PrependUint16Slot(2, computeUnits, 0)
-def TableAddStreams(builder, streams): builder.PrependUOffsetTRelativeSlot(3, flatbuffers.number_types.UOffsetTFlags.py_type(streams), 0)
-def TableStartStreamsVector(builder, numElems): return builder.StartVector(4, numElems, 4)
-def TableAddModels(builder, models): builder.PrependUOffsetTRelativeSlot(4, flatbuffers.number_types.UOffsetTFlags.py_type(models), 0)
-def TableStartModelsVector(builder, numElems): return builder.StartVector(4, numElems, 4)
-def TableAddVariants(builder, variants): builder.PrependUOffsetTRelativeSlot(5, flatbuffers.number_types.UOffsetTFlags.py_type(variants), 0)
-def TableStartVariantsVector(builder, numElems): return builder.StartVector(4, numElems, 4)
-def TableAddProfiling(builder, profiling): builder.PrependUOffsetTRelativeSlot(6, flatbuffers.number_types.UOffsetTFlags.py_type(profiling), 0)
-def TableEnd(builder): return builder.EndObject()
+def LookupTableStart(builder): builder.StartObject(7)
+def LookupTableAddFormat(builder, format): builder.PrependUint16Slot(0, format, 0)
+def LookupTableAddProduct(builder, product): builder.PrependUOffsetTRelativeSlot(1, flatbuffers.number_types.UOffsetTFlags.py_type(product), 0)
+def LookupTableAddComputeUnits(builder, computeUnits): builder.PrependUint16Slot(2, computeUnits, 0)
+def LookupTableAddStreams(builder, streams): builder.PrependUOffsetTRelativeSlot(3, flatbuffers.number_types.UOffsetTFlags.py_type(streams), 0)
+def LookupTableStartStreamsVector(builder, numElems): return builder.StartVector(4, numElems, 4)
+def LookupTableAddModels(builder, models): builder.PrependUOffsetTRelativeSlot(4, flatbuffers.number_types.UOffsetTFlags.py_type(models), 0)
+def LookupTableStartModelsVector(builder, numElems): return builder.StartVector(4, numElems, 4)
+def LookupTableAddVariants(builder, variants): builder.PrependUOffsetTRelativeSlot(5, flatbuffers.number_types.UOffsetTFlags.py_type(variants), 0)
+def LookupTableStartVariantsVector(builder, numElems): return builder.StartVector(4, numElems, 4)
+def LookupTableAddProfiling(builder, profiling): builder.PrependUOffsetTRelativeSlot(6, flatbuffers.number_types.UOffsetTFlags.py_type(profiling), 0)
+def LookupTableEnd(builder): return builder.EndObject()
 
 try:
     from typing import List, Optional
 except:
     pass
 
-class TableT(object):
+class LookupTableT(object):
 
-    # TableT
+    # LookupTableT
     def __init__(self):
         self.format = 0  # type: int
         self.product = None  # type: str
@@ -930,51 +930,51 @@ class TableT(object):
 
     @classmethod
     def InitFromBuf(cls, buf, pos):
-        table = Table()
-        table.Init(buf, pos)
-        return cls.InitFromObj(table)
+        lookupTable = LookupTable()
+        lookupTable.Init(buf, pos)
+        return cls.InitFromObj(lookupTable)
 
     @classmethod
-    def InitFromObj(cls, table):
-        x = TableT()
-        x._UnPack(table)
+    def InitFromObj(cls, lookupTable):
+        x = LookupTableT()
+        x._UnPack(lookupTable)
         return x
 
-    # TableT
-    def _UnPack(self, table):
-        if table is None:
+    # LookupTableT
+    def _UnPack(self, lookupTable):
+        if lookupTable is None:
             return
-        self.format = table.Format()
-        self.product = table.Product()
-        self.computeUnits = table.ComputeUnits()
-        if not table.StreamsIsNone():
+        self.format = lookupTable.Format()
+        self.product = lookupTable.Product()
+        self.computeUnits = lookupTable.ComputeUnits()
+        if not lookupTable.StreamsIsNone():
             self.streams = []
-            for i in range(table.StreamsLength()):
-                if table.Streams(i) is None:
+            for i in range(lookupTable.StreamsLength()):
+                if lookupTable.Streams(i) is None:
                     self.streams.append(None)
                 else:
-                    maskedStream_ = MaskedStreamT.InitFromObj(table.Streams(i))
+                    maskedStream_ = MaskedStreamT.InitFromObj(lookupTable.Streams(i))
                     self.streams.append(maskedStream_)
-        if not table.ModelsIsNone():
+        if not lookupTable.ModelsIsNone():
             self.models = []
-            for i in range(table.ModelsLength()):
-                if table.Models(i) is None:
+            for i in range(lookupTable.ModelsLength()):
+                if lookupTable.Models(i) is None:
                     self.models.append(None)
                 else:
-                    model_ = ModelT.InitFromObj(table.Models(i))
+                    model_ = ModelT.InitFromObj(lookupTable.Models(i))
                     self.models.append(model_)
-        if not table.VariantsIsNone():
+        if not lookupTable.VariantsIsNone():
             self.variants = []
-            for i in range(table.VariantsLength()):
-                if table.Variants(i) is None:
+            for i in range(lookupTable.VariantsLength()):
+                if lookupTable.Variants(i) is None:
                     self.variants.append(None)
                 else:
-                    variant_ = VariantT.InitFromObj(table.Variants(i))
+                    variant_ = VariantT.InitFromObj(lookupTable.Variants(i))
                     self.variants.append(variant_)
-        if table.Profiling() is not None:
-            self.profiling = ProfilingT.InitFromObj(table.Profiling())
+        if lookupTable.Profiling() is not None:
+            self.profiling = ProfilingT.InitFromObj(lookupTable.Profiling())
 
-    # TableT
+    # LookupTableT
     def Pack(self, builder):
         if self.product is not None:
             product = builder.CreateString(self.product)
@@ -982,7 +982,7 @@ class TableT(object):
             streamslist = []
             for i in range(len(self.streams)):
                 streamslist.append(self.streams[i].Pack(builder))
-            TableStartStreamsVector(builder, len(self.streams))
+            LookupTableStartStreamsVector(builder, len(self.streams))
             for i in reversed(range(len(self.streams))):
                 builder.PrependUOffsetTRelative(streamslist[i])
             streams = builder.EndVector()
@@ -990,7 +990,7 @@ class TableT(object):
             modelslist = []
             for i in range(len(self.models)):
                 modelslist.append(self.models[i].Pack(builder))
-            TableStartModelsVector(builder, len(self.models))
+            LookupTableStartModelsVector(builder, len(self.models))
             for i in reversed(range(len(self.models))):
                 builder.PrependUOffsetTRelative(modelslist[i])
             models = builder.EndVector()
@@ -998,26 +998,26 @@ class TableT(object):
             variantslist = []
             for i in range(len(self.variants)):
                 variantslist.append(self.variants[i].Pack(builder))
-            TableStartVariantsVector(builder, len(self.variants))
+            LookupTableStartVariantsVector(builder, len(self.variants))
             for i in reversed(range(len(self.variants))):
                 builder.PrependUOffsetTRelative(variantslist[i])
             variants = builder.EndVector()
         if self.profiling is not None:
             profiling = self.profiling.Pack(builder)
-        TableStart(builder)
-        TableAddFormat(builder, self.format)
+        LookupTableStart(builder)
+        LookupTableAddFormat(builder, self.format)
         if self.product is not None:
-            TableAddProduct(builder, product)
-        TableAddComputeUnits(builder, self.computeUnits)
+            LookupTableAddProduct(builder, product)
+        LookupTableAddComputeUnits(builder, self.computeUnits)
         if self.streams is not None:
-            TableAddStreams(builder, streams)
+            LookupTableAddStreams(builder, streams)
         if self.models is not None:
-            TableAddModels(builder, models)
+            LookupTableAddModels(builder, models)
         if self.variants is not None:
-            TableAddVariants(builder, variants)
+            LookupTableAddVariants(builder, variants)
         if self.profiling is not None:
-            TableAddProfiling(builder, profiling)
-        table = TableEnd(builder)
-        return table
+            LookupTableAddProfiling(builder, profiling)
+        lookupTable = LookupTableEnd(builder)
+        return lookupTable
 
 

@@ -1,0 +1,109 @@
+#include "client.h"
+
+#include <pthread.h>
+
+#include <mutex>
+
+namespace eclip {
+
+namespace {
+
+// Trivial, so that nothing runs when the library is loaded.
+std::atomic<Client *> instance{nullptr};
+std::atomic<bool> inert{false};
+pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+pthread_key_t thread_key;
+thread_local Thread *this_thread __attribute__((tls_model("initial-exec"))) = nullptr;
+
+constexpr size_t most_tracks = 256;
+
+// HIP cannot be used in the child of a process that has used it, and our locks may be held by threads it does not have.
+void after_fork_in_child() { inert.store(true, std::memory_order_relaxed); }
+
+void end_thread(void *data) {
+  auto *thread = static_cast<Thread *>(data);
+  Client *client = instance.load(std::memory_order_acquire);
+  if (client && !inert.load(std::memory_order_relaxed)) {
+    client->streams.thread_ends(thread->streams);
+    delete thread;
+  }
+  this_thread = nullptr;
+}
+
+// The calls without which nothing can be redirected or measured; every HIP from 5.2 on has them.
+bool usable(const Runtime &runtime) {
+  return runtime.hipEventCreateWithFlags && runtime.hipEventDestroy && runtime.hipEventRecord &&
+         runtime.hipEventElapsedTime && runtime.hipEventQuery && runtime.hipStreamWaitEvent &&
+         runtime.hipExtStreamCreateWithCUMask && runtime.hipExtStreamGetCUMask && runtime.hipGetDevice &&
+         runtime.hipGetDeviceCount && runtime.hipGetStreamDeviceId && runtime.hipDeviceGetAttribute &&
+         runtime.hipGetLastError && runtime.hipRuntimeGetVersion && runtime.hipStreamGetFlags &&
+         runtime.hipStreamGetPriority && runtime.hipStreamQuery && runtime.hipStreamSynchronize &&
+         runtime.hipStreamDestroy && runtime.hipExtLaunchKernel;
+}
+
+}  // namespace
+
+Track &Thread::track(uint64_t stream_id) {
+  if (last_track < tracks.size() && tracks[last_track]->stream_id == stream_id) {
+    return *tracks[last_track];
+  }
+  for (last_track = 0; last_track < tracks.size(); ++last_track) {
+    if (tracks[last_track]->stream_id == stream_id) {
+      return *tracks[last_track];
+    }
+  }
+  if (tracks.size() == most_tracks) {
+    tracks.erase(tracks.begin());
+  }
+  tracks.push_back(std::make_unique<Track>());
+  last_track = tracks.size() - 1;
+  tracks.back()->stream_id = stream_id;
+  return *tracks.back();
+}
+
+Client::Client(Options from_environment)
+    : options(std::move(from_environment)),
+      kernels(options.deny),
+      streams(options, stats),
+      slot(options.slot, stats, [this](const std::string &name) { return kernels.intern(name); }) {
+  std::string why;
+  stats.open(options.slot.empty() ? "" : options.slot + "/stats", why);
+  if (!why.empty()) {
+    say(why + "; nobody will see this program's statistics");
+  }
+  put(stats.client().mode, options.mode);
+  if (options.mode == ECLIP_PROFILE) {
+    profiler = std::make_unique<Profiler>(options.slot + "/profile", kernels, streams, stats);
+  }
+}
+
+Client *Client::get(const Entry &, const Runtime &runtime) {
+  Client *client = instance.load(std::memory_order_acquire);
+  if (!client && !inert.load(std::memory_order_relaxed)) {
+    pthread_mutex_lock(&making);
+    client = instance.load(std::memory_order_relaxed);
+    if (!client && !inert.load(std::memory_order_relaxed)) {
+      Options options = options_from_environment();
+      if (options.mode == ECLIP_OFF || !usable(runtime)) {
+        inert.store(true, std::memory_order_relaxed);
+      } else {
+        pthread_key_create(&thread_key, end_thread);
+        pthread_atfork(nullptr, nullptr, after_fork_in_child);
+        client = new Client(std::move(options));
+        instance.store(client, std::memory_order_release);
+      }
+    }
+    pthread_mutex_unlock(&making);
+  }
+  return inert.load(std::memory_order_relaxed) ? nullptr : client;
+}
+
+Thread &Client::thread() {
+  if (!this_thread) {
+    this_thread = new Thread;
+    pthread_setspecific(thread_key, this_thread);
+  }
+  return *this_thread;
+}
+
+}  // namespace eclip

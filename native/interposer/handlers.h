@@ -1,0 +1,50 @@
+// What happens at each hook, whatever way in it came by: the exported symbols here, a dispatch table elsewhere.
+#pragma once
+
+#include "client.h"
+
+namespace eclip {
+
+struct Handlers {
+  const Entry &entry;
+  Client &client;
+  const Runtime &runtime;
+
+  using Error = hip::Error;
+  using Stream = hip::Stream;
+  using Event = hip::Event;
+  using Function = hip::Function;
+  using Module = hip::Module;
+  using Graph = hip::Graph;
+  using GraphExec = hip::GraphExec;
+  using Dim3 = hip::Dim3;
+  using Extent = hip::Extent;
+  using PitchedPointer = hip::PitchedPointer;
+  using Callback = hip::Callback;
+  using HostFunction = hip::HostFunction;
+  using LaunchConfig = hip::LaunchConfig;
+  using DriverLaunchConfig = hip::DriverLaunchConfig;
+
+#define CALL(ret, name, params)
+#define REDIRECT(ret, name, params, args) ret name params;
+#define PASS(ret, name, params, args, reason) ret name params;
+#define OBSERVE(ret, name, params, args) ret name params;
+#define WATCH(ret, name, params, args, stream) ret name params;
+#define MARK(ret, name, params, args) ret name params;
+#define LOADER(ret, name, params, args)
+#include "hooks.def"
+#include "undef_hooks.h"
+
+ private:
+  void watch(Stream stream);
+  Error created(Error error, Stream *stream, bool blocking, bool prioritised, bool user_masked);
+  Error work_items(Function function, Dim3 items, Dim3 block, Stream stream, Event start, Event stop,
+                   const class Issue &issue);
+  void mark_begins(const char *message);
+  void mark_ends();
+};
+
+// The exported wrapper of a hooked symbol, null for any other name. Given by the installer.
+void *wrapper_of(const char *symbol);
+
+}  // namespace eclip

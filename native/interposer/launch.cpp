@@ -1,0 +1,204 @@
+#include "launch.h"
+
+namespace eclip {
+
+namespace {
+
+// Under which plan this thread now launches on this stream. A new table is taken at a request boundary.
+void refresh(Client &client, Track &track, uint32_t device_cus) {
+  const uint64_t wanted = client.slot.generation();
+  if (track.counters && (wanted == track.asked_generation || !track.cursor.at_boundary())) {
+    return;
+  }
+  track.asked_generation = wanted;
+  std::shared_ptr<const Plan> plan = client.slot.plan(device_cus);
+  if (!track.counters || plan != track.plan) {
+    track.plan = std::move(plan);
+    track.cursor.restart();
+    track.request_began_ns = 0;
+    track.counters = &client.stats.counters_of(track.plan ? track.plan->generation : 0);
+  }
+}
+
+void count_step(const Step &step, Track &track, Marks &marks) {
+  eclip_model_counters &model = track.counters->models[step.model];
+  const uint64_t now = step.request_start ? now_ns() : now_ns_coarse();
+  bump(model.launches);
+  if (__atomic_load_n(&model.first_ns, __ATOMIC_RELAXED) == 0) {
+    put(model.first_ns, now);
+  }
+  put(model.last_ns, now);
+  if (step.mismatch) {
+    bump(model.mismatches);
+  }
+  if (step.resync) {
+    bump(model.resyncs);
+  }
+  marks.model = &model;
+  if (marks.count != 0) {
+    return;  // requests are counted where the application marks them
+  }
+  if (step.request_start) {
+    if (track.request_began_ns != 0) {
+      count_request(model, now - track.request_began_ns, false);
+    }
+    track.request_began_ns = now;
+  }
+  if (step.request_end) {
+    bump(model.requests);
+  }
+}
+
+// Why this launch stays where the application put it, before any masked stream is looked for. WHOLE_GPU: no reason.
+eclip_reason reason_to_stay(const Options &options, const AppStream &stream, const Step &step, const Launch &launch,
+                            bool denied) {
+  if (options.mode == ECLIP_OBSERVE) return ECLIP_PASS_OBSERVING;
+  if (!launch.movable) return ECLIP_PASS_UNSUPPORTED;
+  if (stream.user_masked) return ECLIP_PASS_USER_MASKED;
+  if (stream.device != 0) return ECLIP_PASS_OTHER_DEVICE;
+  if (stream.prioritised && options.priority != Rule::Redirect) return ECLIP_PASS_PRIORITY;
+  if (denied) return ECLIP_PASS_DENIED;
+  if (step.stream == unknown_kernel) return ECLIP_PASS_UNKNOWN_KERNEL;
+  if (stream.kind == AppStream::Kind::NonBlocking) {
+    const bool vouched = options.non_blocking == Rule::Redirect ||
+                         (options.non_blocking == Rule::Profile && step.kind == StreamKind::NonBlocking);
+    if (!vouched) return ECLIP_PASS_NON_BLOCKING;
+  }
+  return ECLIP_PASS_WHOLE_GPU;
+}
+
+hip::Error stay(Track &track, AppStream &stream, eclip_reason why, const Launch &launch, const Issue &issue) {
+  bump(track.counters->passed[why]);
+  stream.order.stayed();
+  return issue.plain(launch.stream);
+}
+
+// Packets before the kernel. False: nothing has been changed for the application, the kernel may stay.
+bool prepare(const Runtime &runtime, AppStream &stream, const MaskedStream &target, const Steps &steps) {
+  if (steps.fork) {
+    return runtime.hipEventRecord(stream.fork_event, stream.handle) == hip::success &&
+           runtime.hipStreamWaitEvent(target.handle, stream.fork_event, 0) == hip::success;
+  }
+  if (steps.hop) {
+    const MaskedStream &last = *stream.order.unsettled();
+    if (steps.hop_needs_record && runtime.hipEventRecord(last.event, last.handle) != hip::success) {
+      return false;
+    }
+    return runtime.hipStreamWaitEvent(target.handle, last.event, 0) == hip::success;
+  }
+  return true;
+}
+
+hip::Error move(Client &client, const Runtime &runtime, Track &track, AppStream &stream, MaskedStream &target,
+                const Steps &steps, const Launch &launch, const Issue &issue) {
+  hip::Event stop = launch.stop ? launch.stop : target.event;
+  const bool with_event = steps.bind_event || launch.start || launch.stop;
+  const hip::Error error =
+      with_event ? issue.with_events(target.handle, launch.start, stop) : issue.plain(target.handle);
+  if (error != hip::success) {
+    return error;  // and no further call on this thread: the error is the application's to read
+  }
+  bump(track.counters->redirected);
+  // A later wait looks at our own event; one of the application's may be recorded again by then.
+  Steps done = steps;
+  done.bind_event = steps.bind_event && !launch.stop;
+  stream.order.launched(&target, done);
+  if (steps.join && runtime.hipStreamWaitEvent(stream.handle, stop, 0) != hip::success) {
+    // Too late to take the kernel back: let the host wait this once, and redirect no more.
+    runtime.hipStreamSynchronize(target.handle);
+    runtime.hipGetLastError();
+    client.broken.store(true, std::memory_order_relaxed);
+  }
+  return hip::success;
+}
+
+bool other_device(Client &client, const Runtime &runtime, hip::Stream stream) {
+  int current = 0;
+  const bool implicit = hip::is_null(stream) || hip::is_per_thread(stream);
+  return implicit && client.streams.device(runtime).count > 1 &&
+         runtime.hipGetDevice(&current) == hip::success && current != 0;
+}
+
+hip::Error decide(Client &client, const Runtime &runtime, Thread &thread, AppStream &stream, Track &track,
+                  const Launch &launch, const Issue &issue, Kernels::Found kernel) {
+  const bool capturing = client.streams.capture_in_progress() && client.streams.capturing(runtime, launch.stream);
+  if (capturing) {
+    bump(track.counters->passed[ECLIP_PASS_CAPTURING]);
+    return issue.plain(launch.stream);  // becomes a node of a graph
+  }
+  if (!track.plan || track.plan->variants.empty()) {
+    const bool observing = client.options.mode == ECLIP_OBSERVE;
+    return stay(track, stream, observing ? ECLIP_PASS_OBSERVING : ECLIP_PASS_NO_TABLE, launch, issue);
+  }
+  if (track.mark != thread.marks.count) {
+    track.mark = thread.marks.count;
+    track.cursor.restart();
+  }
+  const Step step = track.cursor.advance(*track.plan, client.slot.active(), key_of(launch, kernel.name));
+  if (step.known) {
+    count_step(step, track, thread.marks);
+  }
+  eclip_reason why = reason_to_stay(client.options, stream, step, launch, kernel.denied);
+  if (why == ECLIP_PASS_WHOLE_GPU && client.broken.load(std::memory_order_relaxed)) {
+    why = ECLIP_PASS_FORK_FAILED;
+  }
+  MaskedStream *target = nullptr;
+  if (why == ECLIP_PASS_WHOLE_GPU && step.stream != whole_gpu) {
+    target = client.streams.masked(runtime, stream, *track.plan, static_cast<size_t>(step.stream), why);
+  }
+  hip::Error error = hip::success;
+  if (!target) {
+    error = stay(track, stream, why, launch, issue);
+  } else {
+    const Joining joining =
+        stream.kind == AppStream::Kind::Null ? client.streams.null_joining() : Joining::Eager;
+    const bool hop_follows = step.next >= 0 && step.next != step.stream;
+    const Steps steps = stream.order.before(target, joining, hop_follows);
+    error = prepare(runtime, stream, *target, steps)
+                ? move(client, runtime, track, stream, *target, steps, launch, issue)
+                : stay(track, stream, ECLIP_PASS_FORK_FAILED, launch, issue);
+  }
+  if (step.known && stream.order.hopped()) {
+    bump(track.counters->models[step.model].hops);
+  }
+  return error;
+}
+
+}  // namespace
+
+KernelKey key_of(const Launch &launch, NameId name) {
+  return {name,
+          {launch.grid.x, launch.grid.y, launch.grid.z},
+          {launch.block.x, launch.block.y, launch.block.z}};
+}
+
+hip::Error launch(const Entry &, Client &client, const Runtime &runtime, const Launch &launch, const Issue &issue) {
+  Thread &thread = client.thread();
+  const Device &device = client.streams.device(runtime);
+  AppStream *stream = other_device(client, runtime, launch.stream)
+                          ? nullptr
+                          : client.streams.find(thread.streams, runtime, launch.stream);
+  const Kernels::Found kernel =
+      client.kernels.find(thread.kernels, runtime, launch.function, launch.by_pointer, launch.stream);
+  if (!stream || kernel.name == no_name) {
+    count_pass(client, runtime, stream ? ECLIP_PASS_UNSUPPORTED : ECLIP_PASS_OTHER_DEVICE);
+    return issue.plain(launch.stream);
+  }
+  Track &track = thread.track(stream->id.load(std::memory_order_relaxed));
+  refresh(client, track, device.reported_cus);
+  bump(track.counters->launches);
+  const std::lock_guard<std::mutex> lock(stream->mutex);
+  if (client.profiler) {
+    return client.profiler->launch(runtime, thread, *stream, track, launch, issue, kernel);
+  }
+  return decide(client, runtime, thread, *stream, track, launch, issue, kernel);
+}
+
+void count_pass(Client &client, const Runtime &runtime, eclip_reason why) {
+  client.streams.device(runtime);
+  eclip_counters &counters = client.stats.counters_of(client.slot.generation());
+  bump(counters.launches);
+  bump(counters.passed[why]);
+}
+
+}  // namespace eclip

@@ -1,0 +1,43 @@
+// The slot folder as the program sees it: the control page and the tables. Swaps the plan while launches go on.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "eclip/slot.h"
+#include "stats.h"
+#include "table.h"
+
+namespace eclip {
+
+class Slot {
+ public:
+  Slot(std::string folder, Stats &stats, Intern intern);
+
+  // Generation that the node asks for; one relaxed load.
+  uint64_t generation() const { return control_ ? __atomic_load_n(&control_->generation, __ATOMIC_RELAXED) : 0; }
+  uint64_t active() const { return control_ ? __atomic_load_n(&control_->active, __ATOMIC_RELAXED) : 0; }
+
+  // The plan in force: of the newest generation, or the last good one before it; null without any. Reads the table at
+  // the first call after a change of generation. `device_cus` as the runtime reports them (see mask_units).
+  std::shared_ptr<const Plan> plan(uint32_t device_cus);
+  const std::string &folder() const { return folder_; }
+
+ private:
+  void load(uint64_t generation, uint32_t device_cus);
+
+  const std::string folder_;
+  Stats &stats_;
+  const Intern intern_;
+  const eclip_control *control_ = nullptr;
+  std::mutex mutex_;
+  uint64_t seen_ = 0;
+  std::shared_ptr<const Plan> plan_;
+};
+
+// Whether a device on which the runtime reports so many CUs (or WGPs) can be the GPU of a table.
+bool fits_device(uint32_t table_cus, uint32_t device_cus, bool lowered_by_environment);
+
+}  // namespace eclip

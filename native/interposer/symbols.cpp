@@ -1,0 +1,254 @@
+// The way in by symbols: exported functions that the dynamic linker finds before the runtime's own, because this library
+// is preloaded. They have no symbol version on purpose: so they satisfy a reference to any version.
+#include <dlfcn.h>
+#include <link.h>
+
+#include <atomic>
+#include <cstring>
+
+#include "handlers.h"
+
+#define ECLIP_EXPORT __attribute__((visibility("default")))
+
+namespace eclip {
+
+namespace {
+
+using FindSymbol = void *(*)(void *, const char *);
+
+// The loader's own dlsym. dlvsym never finds ours, which has no version.
+FindSymbol real_dlsym() {
+  static std::atomic<FindSymbol> found{nullptr};
+  FindSymbol dlsym = found.load(std::memory_order_acquire);
+  for (const char *version : {"GLIBC_2.2.5", "GLIBC_2.34", "GLIBC_2.17"}) {
+    if (!dlsym) {
+      dlsym = reinterpret_cast<FindSymbol>(dlvsym(RTLD_NEXT, "dlsym", version));
+    }
+  }
+  found.store(dlsym, std::memory_order_release);
+  return dlsym;
+}
+
+struct Search {
+  const char *part;
+  char path[4096];
+};
+
+int first_mapped(dl_phdr_info *info, size_t, void *data) {
+  auto *search = static_cast<Search *>(data);
+  const char *name = info->dlpi_name ? info->dlpi_name : "";
+  const char *slash = strrchr(name, '/');
+  const char *file = slash ? slash + 1 : name;
+  if (strncmp(file, search->part, strlen(search->part)) != 0 || strlen(name) >= sizeof search->path) {
+    return 0;
+  }
+  strcpy(search->path, name);
+  return 1;
+}
+
+// A handle of the first mapped library whose file name starts so. Not by RTLD_NEXT: a runtime that Python has loaded with
+// RTLD_LOCAL is out of its sight.
+void *mapped_library(const char *prefix) {
+  Search search{prefix, {}};
+  return dl_iterate_phdr(first_mapped, &search) ? dlopen(search.path, RTLD_LAZY | RTLD_NOLOAD) : nullptr;
+}
+
+struct Wrapper {
+  const char *name;
+  void *address;
+};
+
+// Sorted by nobody: the table is searched only where an address is asked for.
+const Wrapper *wrappers(size_t &count);
+
+template <class Pointer>
+void find(Pointer &pointer, void *library, const char *name) {
+  void *address = real_dlsym()(library ? library : RTLD_NEXT, name);
+  // The search from RTLD_NEXT starts behind us; anything of ours would be called for ever.
+  pointer = address == wrapper_of(name) ? nullptr : reinterpret_cast<Pointer>(address);
+}
+
+Runtime *resolve(void *hip, void *roctx) {
+  auto *runtime = new Runtime;
+#define CALL(ret, name, params) find(runtime->name, hip, #name);
+#define REDIRECT(ret, name, params, args)          \
+  find(runtime->name, hip, #name);                 \
+  runtime->found += runtime->name ? 1 : 0;
+#define PASS(ret, name, params, args, reason) REDIRECT(ret, name, params, args)
+#define OBSERVE(ret, name, params, args) REDIRECT(ret, name, params, args)
+#define WATCH(ret, name, params, args, stream) REDIRECT(ret, name, params, args)
+#define MARK(ret, name, params, args)              \
+  if (roctx) {                                     \
+    REDIRECT_FROM(roctx, name)                     \
+  }
+#define REDIRECT_FROM(library, name)               \
+  find(runtime->name, library, #name);             \
+  runtime->found += runtime->name ? 1 : 0;
+#define LOADER(ret, name, params, args)
+#include "calls.def"
+#include "hooks.def"
+#include "undef_hooks.h"
+#undef REDIRECT_FROM
+  return runtime;
+}
+
+}  // namespace
+
+// Found at the first call that needs it, again while there is none, and once more when roctx comes later.
+const Runtime *find_runtime(bool for_roctx) {
+  static std::atomic<const Runtime *> found{nullptr};
+  const Runtime *runtime = found.load(std::memory_order_acquire);
+  if (runtime && (!for_roctx || runtime->roctxRangePushA || runtime->roctxRangeStartA)) {
+    return runtime;
+  }
+  if (!real_dlsym()) {
+    return nullptr;
+  }
+  void *hip = mapped_library("libamdhip64.so");
+  void *roctx = mapped_library("libroctx64.so");
+  if (!roctx) {
+    roctx = mapped_library("librocprofiler-sdk-roctx.so");
+  }
+  if (!hip && !roctx) {
+    return runtime;
+  }
+  Runtime *fresh = resolve(hip, roctx);
+  const Runtime *expected = runtime;
+  // Old ones are leaked: another thread may be using them. It happens twice at most.
+  return found.compare_exchange_strong(expected, fresh) ? fresh : expected;
+}
+
+namespace {
+
+template <class Result>
+Result missing() {
+  if constexpr (!std::is_void_v<Result>) {
+    return static_cast<Result>(std::is_same_v<Result, hip::Error> ? hip::error_not_initialized : 0);
+  }
+}
+
+}  // namespace
+}  // namespace eclip
+
+using eclip::Client;
+using eclip::Entry;
+using eclip::find_runtime;
+using eclip::Handlers;
+using eclip::hip::Callback;
+using eclip::hip::Dim3;
+using eclip::hip::DriverLaunchConfig;
+using eclip::hip::Error;
+using eclip::hip::Event;
+using eclip::hip::Extent;
+using eclip::hip::Function;
+using eclip::hip::Graph;
+using eclip::hip::GraphExec;
+using eclip::hip::HostFunction;
+using eclip::hip::LaunchConfig;
+using eclip::hip::Module;
+using eclip::hip::PitchedPointer;
+using eclip::hip::Stream;
+
+#define ECLIP_WRAPPER(ret, name, params, args, for_roctx)                   \
+  extern "C" ECLIP_EXPORT ret name params {                                 \
+    const eclip::Runtime *runtime = find_runtime(for_roctx);                \
+    if (!runtime || !runtime->name) {                                       \
+      return eclip::missing<ret>();                                         \
+    }                                                                       \
+    const Entry entry;                                                      \
+    Client *client = entry.outermost() ? Client::get(entry, *runtime) : nullptr; \
+    if (!client) {                                                          \
+      return runtime->name args;                                            \
+    }                                                                       \
+    return Handlers{entry, *client, *runtime}.name args;                    \
+  }
+#define CALL(ret, name, params)
+#define REDIRECT(ret, name, params, args) ECLIP_WRAPPER(ret, name, params, args, false)
+#define PASS(ret, name, params, args, reason) ECLIP_WRAPPER(ret, name, params, args, false)
+#define OBSERVE(ret, name, params, args) ECLIP_WRAPPER(ret, name, params, args, false)
+#define WATCH(ret, name, params, args, stream) ECLIP_WRAPPER(ret, name, params, args, false)
+#define MARK(ret, name, params, args) ECLIP_WRAPPER(ret, name, params, args, true)
+#define LOADER(ret, name, params, args)
+#include "hooks.def"
+#include "undef_hooks.h"
+
+namespace eclip {
+
+namespace {
+
+const Wrapper *wrappers(size_t &count) {
+  static const Wrapper table[] = {
+#define CALL(ret, name, params)
+#define REDIRECT(ret, name, params, args) {#name, reinterpret_cast<void *>(&::name)},
+#define PASS(ret, name, params, args, reason) REDIRECT(ret, name, params, args)
+#define OBSERVE(ret, name, params, args) REDIRECT(ret, name, params, args)
+#define WATCH(ret, name, params, args, stream) REDIRECT(ret, name, params, args)
+#define MARK(ret, name, params, args) REDIRECT(ret, name, params, args)
+#define LOADER(ret, name, params, args)
+#include "hooks.def"
+#include "undef_hooks.h"
+  };
+  count = sizeof table / sizeof table[0];
+  return table;
+}
+
+}  // namespace
+
+void *wrapper_of(const char *symbol) {
+  size_t count = 0;
+  const Wrapper *table = wrappers(count);
+  for (size_t index = 0; index < count; ++index) {
+    if (strcmp(table[index].name, symbol) == 0) {
+      return table[index].address;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace eclip
+
+// What dlsym gives instead of the loader's answer; null: the loader's answer.
+extern "C" __attribute__((used, visibility("hidden"))) void *eclip_instead_of_symbol(void *handle, const char *symbol) {
+  const bool ours = symbol && (strncmp(symbol, "hip", 3) == 0 || strncmp(symbol, "_Z24hip", 7) == 0 ||
+                               strncmp(symbol, "__hip", 5) == 0 || strncmp(symbol, "roctx", 5) == 0);
+  void *wrapper = ours ? eclip::wrapper_of(symbol) : nullptr;
+  if (!wrapper || handle == RTLD_NEXT) {
+    return nullptr;
+  }
+  void *answer = eclip::real_dlsym()(handle, symbol);
+  const bool roctx = strncmp(symbol, "roctx", 5) == 0;
+  void *library = eclip::mapped_library(roctx ? "libroctx64.so" : "libamdhip64.so");
+  if (!library && roctx) {
+    library = eclip::mapped_library("librocprofiler-sdk-roctx.so");
+  }
+  void *original = library ? eclip::real_dlsym()(library, symbol) : nullptr;
+  // A second copy of the runtime keeps its own functions: their originals are not ours to call.
+  return answer && original && (answer == original || answer == wrapper) ? wrapper : nullptr;
+}
+
+extern "C" __attribute__((used, visibility("hidden"))) void *eclip_loader_dlsym() {
+  return reinterpret_cast<void *>(eclip::real_dlsym());
+}
+
+// A jump, not a call, to the loader's dlsym: it finds out by the return address who asks, and RTLD_NEXT depends on it.
+asm(R"(
+.text
+.globl dlsym
+.type dlsym, @function
+dlsym:
+  push %rdi
+  push %rsi
+  sub $8, %rsp
+  call eclip_instead_of_symbol
+  test %rax, %rax
+  jne 1f
+  call eclip_loader_dlsym
+  add $8, %rsp
+  pop %rsi
+  pop %rdi
+  jmp *%rax
+1:
+  add $24, %rsp
+  ret
+.size dlsym, .-dlsym
+)");
