@@ -22,10 +22,10 @@ struct Arguments {
   uint32_t m, n, k, z, taps, stride;  // shape, see models/functions.py
   uint32_t launch;                    // position in the request
   uint32_t accumulates;
-  const uint32_t* in0;
-  const uint32_t* in1;
-  uint32_t* out;
-  uint32_t* journal;
+  const uint32_t *in0;
+  const uint32_t *in1;
+  uint32_t *out;
+  uint32_t *journal;
 };
 
 // One round of a multiplicative hash (odd constants of xxHash32), not commutative in its operands.
@@ -35,25 +35,25 @@ WORKLOADS_BOTH inline uint32_t mix(uint32_t state, uint32_t word) {
 }
 
 // What one launch of one function mixes into everything.
-WORKLOADS_BOTH inline uint32_t identity(const Arguments& a, uint32_t function) {
+WORKLOADS_BOTH inline uint32_t identity(const Arguments &a, uint32_t function) {
   uint32_t h = mix(function + 1, a.launch);
   h = mix(mix(h, a.m), a.n);
   return mix(mix(mix(h, a.k), a.z), a.taps * 256 + a.stride);
 }
 
-WORKLOADS_BOTH inline uint32_t output_word(const Arguments& a, uint32_t seed, uint32_t i) {
+WORKLOADS_BOTH inline uint32_t output_word(const Arguments &a, uint32_t seed, uint32_t i) {
   uint32_t h = mix(seed, i);
   for (uint32_t j = 0; j < 3; ++j) h = mix(h, a.in0[(i + j * 5) % kWords]);
   h = mix(h, a.in1[(i + 7) % kWords]);
   return a.accumulates ? mix(h, a.out[i]) : h;
 }
 
-WORKLOADS_BOTH inline uint32_t journal_word(const Arguments& a, uint32_t seed, uint32_t i) {
+WORKLOADS_BOTH inline uint32_t journal_word(const Arguments &a, uint32_t seed, uint32_t i) {
   return mix(a.journal[i], seed + i);
 }
 
 // The whole kernel on the host. All words are read before one is written, as on the GPU.
-inline void apply(const Arguments& a, uint32_t function) {
+inline void apply(const Arguments &a, uint32_t function) {
   const uint32_t seed = identity(a, function);
   uint32_t out[kWords];
   for (uint32_t i = 0; i < kWords; ++i) out[i] = output_word(a, seed, i);

@@ -13,17 +13,17 @@ namespace {
 
 constexpr size_t kBounceBytes = Lane::kBounceWords * sizeof(uint32_t);
 
-uint32_t* bounce_buffer() {
-  void* memory = nullptr;
+uint32_t *bounce_buffer() {
+  void *memory = nullptr;
   check(hipHostMalloc(&memory, kBounceBytes, hipHostMallocDefault), "hipHostMalloc");
   std::memset(memory, 0, kBounceBytes);
-  return static_cast<uint32_t*>(memory);
+  return static_cast<uint32_t *>(memory);
 }
 
 // Every second chunk, all data goes to the host, is wiped on the device, and comes back. In order it changes nothing.
 class Bounce : public Issuer {
  public:
-  Bounce(Lane& lane, bool by_host) : Issuer(lane), by_host_(by_host), there_(bounce_buffer()), back_(bounce_buffer()) {
+  Bounce(Lane &lane, bool by_host) : Issuer(lane), by_host_(by_host), there_(bounce_buffer()), back_(bounce_buffer()) {
     check(hipStreamCreate(&stream_), "hipStreamCreate");
   }
   ~Bounce() override {
@@ -40,28 +40,28 @@ class Bounce : public Issuer {
     check(hipMemcpyAsync(there_, lane_.device(), kBounceBytes, hipMemcpyDeviceToHost, stream_), "hipMemcpyAsync");
     check(hipMemsetAsync(lane_.device(), 0xee, kBounceBytes, stream_), "hipMemsetAsync");
     if (by_host_) check(hipStreamAddCallback(stream_, carry, this, 0), "hipStreamAddCallback");
-    uint32_t* source = by_host_ ? back_ : there_;
+    uint32_t *source = by_host_ ? back_ : there_;
     check(hipMemcpyAsync(lane_.device(), source, kBounceBytes, hipMemcpyHostToDevice, stream_), "hipMemcpyAsync");
   }
 
  private:
-  static void carry(hipStream_t, hipError_t, void* self) {
-    auto* bounce = static_cast<Bounce*>(self);
+  static void carry(hipStream_t, hipError_t, void *self) {
+    auto *bounce = static_cast<Bounce *>(self);
     std::memcpy(bounce->back_, bounce->there_, kBounceBytes);
     std::memset(bounce->there_, 0, kBounceBytes);
   }
 
   bool by_host_;
-  uint32_t* there_;
-  uint32_t* back_;
+  uint32_t *there_;
+  uint32_t *back_;
   hipStream_t stream_ = nullptr;
 };
 
 // A timing event at every chunk; the host asks for some, waits for one, and reads the times in the end.
 class Timed : public Issuer {
  public:
-  explicit Timed(Lane& lane) : Issuer(lane), events_(lane.count() / kChunk + 1) {
-    for (hipEvent_t& event : events_) check(hipEventCreate(&event), "hipEventCreate");
+  explicit Timed(Lane &lane) : Issuer(lane), events_(lane.count() / kChunk + 1) {
+    for (hipEvent_t &event : events_) check(hipEventCreate(&event), "hipEventCreate");
   }
   ~Timed() override {
     for (hipEvent_t event : events_) check(hipEventDestroy(event), "hipEventDestroy");
@@ -93,7 +93,7 @@ class Timed : public Issuer {
 // The serving thread launches even chunks, a second one odd chunks, on the same stream.
 class HandOver : public Issuer {
  public:
-  explicit HandOver(Lane& lane) : Issuer(lane), mate_([this] { serve(); }) {}
+  explicit HandOver(Lane &lane) : Issuer(lane), mate_([this] { serve(); }) {}
   ~HandOver() override {
     set_turn(kStop);
     mate_.join();
@@ -139,9 +139,9 @@ class HandOver : public Issuer {
 
 }  // namespace
 
-std::unique_ptr<Issuer> with_copies(Lane& lane) { return std::make_unique<Bounce>(lane, false); }
-std::unique_ptr<Issuer> with_callbacks(Lane& lane) { return std::make_unique<Bounce>(lane, true); }
-std::unique_ptr<Issuer> with_events(Lane& lane) { return std::make_unique<Timed>(lane); }
-std::unique_ptr<Issuer> by_two_threads(Lane& lane) { return std::make_unique<HandOver>(lane); }
+std::unique_ptr<Issuer> with_copies(Lane &lane) { return std::make_unique<Bounce>(lane, false); }
+std::unique_ptr<Issuer> with_callbacks(Lane &lane) { return std::make_unique<Bounce>(lane, true); }
+std::unique_ptr<Issuer> with_events(Lane &lane) { return std::make_unique<Timed>(lane); }
+std::unique_ptr<Issuer> by_two_threads(Lane &lane) { return std::make_unique<HandOver>(lane); }
 
 }  // namespace workloads

@@ -17,12 +17,12 @@ namespace {
 // hipExtLaunchKernel; every fourth kernel between a start and a stop event, whose times are read in the end.
 class Ext : public Issuer {
  public:
-  explicit Ext(Lane& lane) : Issuer(lane), starts_((lane.count() + 3) / 4), stops_(starts_.size()) {
-    for (auto* events : {&starts_, &stops_})
-      for (hipEvent_t& event : *events) check(hipEventCreate(&event), "hipEventCreate");
+  explicit Ext(Lane &lane) : Issuer(lane), starts_((lane.count() + 3) / 4), stops_(starts_.size()) {
+    for (auto *events : {&starts_, &stops_})
+      for (hipEvent_t &event : *events) check(hipEventCreate(&event), "hipEventCreate");
   }
   ~Ext() override {
-    for (auto* events : {&starts_, &stops_})
+    for (auto *events : {&starts_, &stops_})
       for (hipEvent_t event : *events) check(hipEventDestroy(event), "hipEventDestroy");
   }
 
@@ -30,6 +30,8 @@ class Ext : public Issuer {
     Issuer::run();
     for (size_t i = 0; i < starts_.size(); ++i) {
       float millis = -1;
+      // The stream is done, but HIP learns that a dispatch's own event is only when asked for it.
+      check(hipEventSynchronize(stops_[i]), "hipEventSynchronize");
       check(hipEventElapsedTime(&millis, starts_[i], stops_[i]), "hipEventElapsedTime");
       if (millis < 0) check(hipErrorUnknown, "hipEventElapsedTime: negative kernel time");
     }
@@ -37,9 +39,9 @@ class Ext : public Issuer {
 
  protected:
   void launch(size_t i) override {
-    const Launch& launch = lane_.launch(i);
-    const FunctionTraits& t = traits(launch.function);
-    void* arguments[] = {&lane_.arguments(i)};
+    const Launch &launch = lane_.launch(i);
+    const FunctionTraits &t = traits(launch.function);
+    void *arguments[] = {&lane_.arguments(i)};
     const bool timed = i % 4 == 0;
     check(hipExtLaunchKernel(t.host, dim3(launch.grid[0], launch.grid[1], launch.grid[2]), dim3(t.block), arguments, 0,
                              stream(i), timed ? starts_[i / 4] : nullptr, timed ? stops_[i / 4] : nullptr, 0),
@@ -50,7 +52,7 @@ class Ext : public Issuer {
   std::vector<hipEvent_t> starts_, stops_;
 };
 
-std::string beside_program(const char* file) {
+std::string beside_program(const char *file) {
   char path[4096];
   const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
   if (length < 0) return file;
@@ -61,7 +63,7 @@ std::string beside_program(const char* file) {
 // Kernels of a code object file that lies beside the program, as libraries ship theirs.
 class FromModule : public Issuer {
  public:
-  explicit FromModule(Lane& lane) : Issuer(lane), functions_(k_count) {
+  explicit FromModule(Lane &lane) : Issuer(lane), functions_(k_count) {
     const std::string file = beside_program("workload_kernels.hsaco");
     check(hipModuleLoad(&module_, file.c_str()), file.c_str());
   }
@@ -69,11 +71,11 @@ class FromModule : public Issuer {
 
  protected:
   void launch(size_t i) override {
-    const Launch& launch = lane_.launch(i);
-    const FunctionTraits& t = traits(launch.function);
-    hipFunction_t& function = functions_[launch.function];
+    const Launch &launch = lane_.launch(i);
+    const FunctionTraits &t = traits(launch.function);
+    hipFunction_t &function = functions_[launch.function];
     if (!function) check(hipModuleGetFunction(&function, module_, t.name), t.name);
-    void* arguments[] = {&lane_.arguments(i)};
+    void *arguments[] = {&lane_.arguments(i)};
     check(hipModuleLaunchKernel(function, launch.grid[0], launch.grid[1], launch.grid[2], t.block, 1, 1, 0, stream(i),
                                 arguments, nullptr),
           t.name);
@@ -87,7 +89,7 @@ class FromModule : public Issuer {
 // The whole request as a graph, captured once.
 class Graph : public Issuer {
  public:
-  explicit Graph(Lane& lane) : Issuer(lane) {
+  explicit Graph(Lane &lane) : Issuer(lane) {
     check(hipStreamCreateWithFlags(&stream_, hipStreamNonBlocking), "hipStreamCreateWithFlags");
     check(hipStreamBeginCapture(stream_, hipStreamCaptureModeThreadLocal), "hipStreamBeginCapture");
     for (size_t i = 0; i < lane.count(); ++i) Issuer::launch(i);
@@ -118,8 +120,8 @@ class Graph : public Issuer {
 
 }  // namespace
 
-std::unique_ptr<Issuer> by_ext_launch(Lane& lane) { return std::make_unique<Ext>(lane); }
-std::unique_ptr<Issuer> by_module_launch(Lane& lane) { return std::make_unique<FromModule>(lane); }
-std::unique_ptr<Issuer> by_graph(Lane& lane) { return std::make_unique<Graph>(lane); }
+std::unique_ptr<Issuer> by_ext_launch(Lane &lane) { return std::make_unique<Ext>(lane); }
+std::unique_ptr<Issuer> by_module_launch(Lane &lane) { return std::make_unique<FromModule>(lane); }
+std::unique_ptr<Issuer> by_graph(Lane &lane) { return std::make_unique<Graph>(lane); }
 
 }  // namespace workloads

@@ -9,7 +9,7 @@ namespace {
 
 class OneStream : public Issuer {
  public:
-  explicit OneStream(Lane& lane) : Issuer(lane) { check(hipStreamCreate(&stream_), "hipStreamCreate"); }
+  explicit OneStream(Lane &lane) : Issuer(lane) { check(hipStreamCreate(&stream_), "hipStreamCreate"); }
   ~OneStream() override { check(hipStreamDestroy(stream_), "hipStreamDestroy"); }
 
  protected:
@@ -32,8 +32,8 @@ class Relay : public Issuer {
  public:
   static constexpr size_t kNone = ~size_t{0};
 
-  Relay(Lane& lane, unsigned flags, size_t missing) : Issuer(lane), missing_(missing) {
-    for (hipStream_t& stream : streams_) check(hipStreamCreateWithFlags(&stream, flags), "hipStreamCreateWithFlags");
+  Relay(Lane &lane, unsigned flags, size_t missing) : Issuer(lane), missing_(missing) {
+    for (hipStream_t &stream : streams_) check(hipStreamCreateWithFlags(&stream, flags), "hipStreamCreateWithFlags");
     check(hipEventCreateWithFlags(&event_, hipEventDisableTiming), "hipEventCreateWithFlags");
   }
   ~Relay() override {
@@ -61,8 +61,8 @@ class Relay : public Issuer {
 // streams and they for it, so that no event is needed.
 class AroundNull : public Issuer {
  public:
-  explicit AroundNull(Lane& lane) : Issuer(lane) {
-    for (hipStream_t& stream : streams_) check(hipStreamCreate(&stream), "hipStreamCreate");
+  explicit AroundNull(Lane &lane) : Issuer(lane) {
+    for (hipStream_t &stream : streams_) check(hipStreamCreate(&stream), "hipStreamCreate");
   }
   ~AroundNull() override {
     for (hipStream_t stream : streams_) check(hipStreamDestroy(stream), "hipStreamDestroy");
@@ -80,16 +80,16 @@ class AroundNull : public Issuer {
 
 }  // namespace
 
-std::unique_ptr<Issuer> on_one_stream(Lane& lane) { return std::make_unique<OneStream>(lane); }
-std::unique_ptr<Issuer> on_thread_stream(Lane& lane) { return std::make_unique<ThreadStream>(lane); }
-std::unique_ptr<Issuer> on_blocking_streams(Lane& lane) {
+std::unique_ptr<Issuer> on_one_stream(Lane &lane) { return std::make_unique<OneStream>(lane); }
+std::unique_ptr<Issuer> on_thread_stream(Lane &lane) { return std::make_unique<ThreadStream>(lane); }
+std::unique_ptr<Issuer> on_blocking_streams(Lane &lane) {
   return std::make_unique<Relay>(lane, hipStreamDefault, Relay::kNone);
 }
-std::unique_ptr<Issuer> on_non_blocking_streams(Lane& lane) {
+std::unique_ptr<Issuer> on_non_blocking_streams(Lane &lane) {
   return std::make_unique<Relay>(lane, hipStreamNonBlocking, Relay::kNone);
 }
-std::unique_ptr<Issuer> around_null_stream(Lane& lane) { return std::make_unique<AroundNull>(lane); }
-std::unique_ptr<Issuer> with_missing_wait(Lane& lane) {
+std::unique_ptr<Issuer> around_null_stream(Lane &lane) { return std::make_unique<AroundNull>(lane); }
+std::unique_ptr<Issuer> with_missing_wait(Lane &lane) {
   const size_t last_chunk = (lane.count() - 1) / kChunk * kChunk;
   return std::make_unique<Relay>(lane, hipStreamNonBlocking, last_chunk);
 }

@@ -8,7 +8,7 @@ namespace {
 
 // One wavefront does the work; all words are read before one is written. Split grids would add their parts: the first
 // workgroup stands for all.
-__device__ void compute(const workloads::Arguments& a, uint32_t function) {
+__device__ void compute(const workloads::Arguments &a, uint32_t function) {
   const uint32_t i = threadIdx.x;
   if (blockIdx.x != 0 || blockIdx.y != 0 || blockIdx.z != 0 || i >= workloads::kWords) return;
   const uint32_t seed = workloads::identity(a, function);
@@ -31,12 +31,12 @@ namespace workloads {
 namespace {
 const FunctionTraits traits_of[] = {
 #define KERNEL(name, kind, tile_m, tile_n, block, resident, work, efficiency) \
-  {#name, reinterpret_cast<const void*>(&::name), tile_m, tile_n, block},
+  {#name, reinterpret_cast<const void *>(&::name), tile_m, tile_n, block},
 #include "generated/functions.inc"
 #undef KERNEL
 };
 }  // namespace
 
-const FunctionTraits& traits(Function function) { return traits_of[function]; }
+const FunctionTraits &traits(Function function) { return traits_of[function]; }
 
 }  // namespace workloads

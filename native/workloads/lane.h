@@ -10,19 +10,19 @@
 namespace workloads {
 
 // Ends the program with one line where a HIP call fails.
-void check(hipError_t status, const char* call);
+void check(hipError_t status, const char *call);
 
 class Lane {
  public:
-  Lane(const Model& model, uint32_t batch);
+  Lane(const Model &model, uint32_t batch);
   ~Lane();
-  Lane(const Lane&) = delete;
-  Lane& operator=(const Lane&) = delete;
+  Lane(const Lane &) = delete;
+  Lane &operator=(const Lane &) = delete;
 
   size_t count() const { return launches_.size(); }
-  const Launch& launch(size_t i) const { return launches_[i]; }
-  Arguments& arguments(size_t i) { return arguments_[i]; }
-  uint32_t* device() const { return device_; }
+  const Launch &launch(size_t i) const { return launches_[i]; }
+  Arguments &arguments(size_t i) { return arguments_[i]; }
+  uint32_t *device() const { return device_; }
 
   void set_input(uint64_t request) { fill_input(request, input_); }
   void copy_in(hipStream_t stream);
@@ -34,12 +34,12 @@ class Lane {
   static constexpr size_t kBounceWords = 4096;
 
  private:
-  const Model& model_;
+  const Model &model_;
   std::vector<Launch> launches_;
   std::vector<Arguments> arguments_;
-  uint32_t* device_ = nullptr;
-  uint32_t* input_ = nullptr;
-  uint32_t* output_ = nullptr;
+  uint32_t *device_ = nullptr;
+  uint32_t *input_ = nullptr;
+  uint32_t *output_ = nullptr;
 };
 
 }  // namespace workloads

@@ -27,9 +27,9 @@ struct Row {
 };
 
 struct Model {
-  const char* name;
+  const char *name;
   uint32_t batch;  // samples in a request, unless told otherwise
-  const Row* rows;
+  const Row *rows;
   uint32_t count;
   uint32_t activations;  // buffers 0..activations-1: journal, input, activations; parameters come behind them
   uint32_t parameters;

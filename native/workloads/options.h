@@ -18,6 +18,6 @@ struct Options {
 };
 
 // Prints one line and exits with 2 where the command line is no good.
-Options parse_options(int argc, char** argv);
+Options parse_options(int argc, char **argv);
 
 }  // namespace workloads

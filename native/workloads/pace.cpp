@@ -2,7 +2,7 @@
 
 namespace workloads {
 
-Pace::Pace(const Options& options, unsigned thread, unsigned share, Clock::time_point start)
+Pace::Pace(const Options &options, unsigned thread, unsigned share, Clock::time_point start)
     : gap_micros_(options.rate > 0 ? 1e6 * share / options.rate : 0),
       period_micros_(options.period_ms * 1e3),
       due_(start),

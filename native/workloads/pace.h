@@ -13,7 +13,7 @@ using Clock = std::chrono::steady_clock;
 class Pace {
  public:
   // `share`: how many threads serve the program's rate together.
-  Pace(const Options& options, unsigned thread, unsigned share, Clock::time_point start);
+  Pace(const Options &options, unsigned thread, unsigned share, Clock::time_point start);
   // When the next request is due; in a closed loop, now.
   Clock::time_point next();
   // Reports a request that was due then and is done now; returns the periods that passed before it was done.

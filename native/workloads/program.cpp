@@ -4,4 +4,4 @@
 #define TEXT(name) #name
 #define NAME(name) TEXT(name)
 
-int main(int argc, char** argv) { return workloads::serve(NAME(WORKLOAD), {&workloads::WORKLOAD}, argc, argv); }
+int main(int argc, char **argv) { return workloads::serve(NAME(WORKLOAD), {&workloads::WORKLOAD}, argc, argv); }

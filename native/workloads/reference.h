@@ -9,12 +9,12 @@ namespace workloads {
 
 class Reference {
  public:
-  Reference(const Model& model, uint32_t batch);
+  Reference(const Model &model, uint32_t batch);
   // Checksum of a request. For a stateful model requests must be asked for in order, each once.
   uint64_t checksum(uint64_t request);
 
  private:
-  const Model& model_;
+  const Model &model_;
   std::vector<Launch> launches_;
   std::vector<uint32_t> words_;
   std::vector<uint64_t> known_;  // by input, for stateless models

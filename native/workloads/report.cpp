@@ -6,7 +6,7 @@
 
 namespace workloads {
 
-void Outcome::add(const Outcome& other) {
+void Outcome::add(const Outcome &other) {
   seconds = std::max(seconds, other.seconds);
   missed_periods += other.missed_periods;
   mismatches += other.mismatches;
@@ -24,7 +24,7 @@ uint64_t folded(uint64_t request, uint64_t checksum) {
 namespace {
 
 // The smallest latency that `share` of all requests did not exceed.
-double percentile(const std::vector<double>& sorted, double share) {
+double percentile(const std::vector<double> &sorted, double share) {
   if (sorted.empty()) return 0;
   const auto rank = size_t(std::ceil(share * double(sorted.size())));
   return sorted[std::max<size_t>(rank, 1) - 1];
@@ -32,7 +32,7 @@ double percentile(const std::vector<double>& sorted, double share) {
 
 }  // namespace
 
-std::string json(const std::string& model, Outcome outcome) {
+std::string json(const std::string &model, Outcome outcome) {
   std::sort(outcome.latencies.begin(), outcome.latencies.end());
   const size_t requests = outcome.latencies.size();
   char line[512];
@@ -44,8 +44,7 @@ std::string json(const std::string& model, Outcome outcome) {
                 outcome.seconds > 0 ? double(requests) / outcome.seconds : 0.0, percentile(outcome.latencies, 0.50),
                 percentile(outcome.latencies, 0.95), percentile(outcome.latencies, 0.99),
                 static_cast<unsigned long long>(outcome.missed_periods),
-                static_cast<unsigned long long>(outcome.checksum),
-                static_cast<unsigned long long>(outcome.mismatches));
+                static_cast<unsigned long long>(outcome.checksum), static_cast<unsigned long long>(outcome.mismatches));
   return line;
 }
 

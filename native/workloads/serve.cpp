@@ -30,7 +30,7 @@ struct Served {
 
 // One thread that serves one model: every `share`-th request of it.
 struct Server {
-  const Model* model;
+  const Model *model;
   uint32_t batch;
   unsigned thread, share;
   std::unique_ptr<Lane> lane;
@@ -39,7 +39,7 @@ struct Server {
   Outcome outcome;
 };
 
-bool more(const Options& options, uint64_t request, Clock::time_point start) {
+bool more(const Options &options, uint64_t request, Clock::time_point start) {
   if (stopped.load(std::memory_order_relaxed)) return false;
   if (options.requests && request >= options.requests) return false;
   return options.seconds <= 0 || std::chrono::duration<double>(Clock::now() - start).count() < options.seconds;
@@ -51,7 +51,7 @@ void sleep_until(Clock::time_point due) {
     std::this_thread::sleep_until(std::min(due, Clock::now() + std::chrono::milliseconds(20)));
 }
 
-void loop(Server& server, const Options& options, Clock::time_point start) {
+void loop(Server &server, const Options &options, Clock::time_point start) {
   Pace pace(options, server.thread, server.share, start);
   for (uint64_t request = server.thread; more(options, request, start); request += server.share) {
     const Clock::time_point due = pace.next();
@@ -68,17 +68,17 @@ void loop(Server& server, const Options& options, Clock::time_point start) {
 }
 
 // After the run, so that the host's part does not slow the device's down.
-void verify(Server& server) {
+void verify(Server &server) {
   Reference reference(*server.model, server.batch);
-  for (const Served& served : server.served) {
+  for (const Served &served : server.served) {
     server.outcome.checksum += folded(served.request, served.checksum);
     server.outcome.mismatches += served.checksum != reference.checksum(served.request);
   }
 }
 
-std::vector<Server> make_servers(const std::vector<const Model*>& models, const Options& options) {
+std::vector<Server> make_servers(const std::vector<const Model *> &models, const Options &options) {
   std::vector<Server> servers;
-  for (const Model* model : models) {
+  for (const Model *model : models) {
     // Training changes its parameters from step to step: one thread only.
     const unsigned share = model->stateful ? 1 : variant_threads(options.variant);
     for (unsigned thread = 0; thread < share; ++thread)
@@ -87,8 +87,8 @@ std::vector<Server> make_servers(const std::vector<const Model*>& models, const 
   return servers;
 }
 
-void run(std::vector<Server>& servers, const Options& options) {
-  for (Server& server : servers) {
+void run(std::vector<Server> &servers, const Options &options) {
+  for (Server &server : servers) {
     server.lane = std::make_unique<Lane>(*server.model, server.batch);
     server.issuer = make_issuer(options.variant, *server.lane);
   }
@@ -96,16 +96,16 @@ void run(std::vector<Server>& servers, const Options& options) {
   std::vector<std::thread> threads;
   for (size_t i = 1; i < servers.size(); ++i) threads.emplace_back([&, i] { loop(servers[i], options, start); });
   loop(servers[0], options, start);
-  for (std::thread& thread : threads) thread.join();
-  for (Server& server : servers) {
+  for (std::thread &thread : threads) thread.join();
+  for (Server &server : servers) {
     server.issuer.reset();
     server.lane.reset();
     verify(server);
   }
 }
 
-void refer(std::vector<Server>& servers, const Options& options) {
-  for (Server& server : servers) {
+void refer(std::vector<Server> &servers, const Options &options) {
+  for (Server &server : servers) {
     Reference reference(*server.model, server.batch);
     for (uint64_t request = server.thread; request < options.requests; request += server.share) {
       server.outcome.checksum += folded(request, reference.checksum(request));
@@ -114,12 +114,12 @@ void refer(std::vector<Server>& servers, const Options& options) {
   }
 }
 
-void list(const std::vector<const Model*>& models, const Options& options) {
+void list(const std::vector<const Model *> &models, const Options &options) {
   std::printf("function,grid_x,grid_y,grid_z,block,m,n,k,z,taps,stride,in0,in1,out\n");
-  for (const Model* model : models) {
-    for (const Launch& l : sequence(*model, options.batch ? options.batch : model->batch)) {
-      const FunctionTraits& t = traits(l.function);
-      const Arguments& a = l.arguments;
+  for (const Model *model : models) {
+    for (const Launch &l : sequence(*model, options.batch ? options.batch : model->batch)) {
+      const FunctionTraits &t = traits(l.function);
+      const Arguments &a = l.arguments;
       std::printf("%s,%u,%u,%u,%u,%u,%u,%u,%u,%u,%u,%u,%u,%u\n", t.name, l.grid[0], l.grid[1], l.grid[2], t.block, a.m,
                   a.n, a.k, a.z, a.taps, a.stride, l.in0, l.in1, l.out);
     }
@@ -127,11 +127,11 @@ void list(const std::vector<const Model*>& models, const Options& options) {
 }
 
 // One line a model where there are several, and last the program as a whole.
-Outcome print(const char* name, const std::vector<const Model*>& models, const std::vector<Server>& servers) {
+Outcome print(const char *name, const std::vector<const Model *> &models, const std::vector<Server> &servers) {
   Outcome total;
-  for (const Model* model : models) {
+  for (const Model *model : models) {
     Outcome outcome;
-    for (const Server& server : servers)
+    for (const Server &server : servers)
       if (server.model == model) outcome.add(server.outcome);
     if (models.size() > 1) std::printf("%s\n", json(model->name, outcome).c_str());
     total.add(outcome);
@@ -143,7 +143,7 @@ Outcome print(const char* name, const std::vector<const Model*>& models, const s
 
 }  // namespace
 
-int serve(const char* name, const std::vector<const Model*>& models, int argc, char** argv) {
+int serve(const char *name, const std::vector<const Model *> &models, int argc, char **argv) {
   const Options options = parse_options(argc, argv);
   if (options.list) {
     list(models, options);

@@ -11,10 +11,10 @@ namespace workloads {
 // Sends one request of a lane and waits for its result.
 class Issuer {
  public:
-  explicit Issuer(Lane& lane) : lane_(lane) {}
+  explicit Issuer(Lane &lane) : lane_(lane) {}
   virtual ~Issuer() = default;
-  Issuer(const Issuer&) = delete;
-  Issuer& operator=(const Issuer&) = delete;
+  Issuer(const Issuer &) = delete;
+  Issuer &operator=(const Issuer &) = delete;
 
   // Input, kernels in order, result; returns when the result is there.
   virtual void run();
@@ -24,13 +24,13 @@ class Issuer {
   virtual void before(size_t) {}
   virtual void launch(size_t i);
 
-  Lane& lane_;
+  Lane &lane_;
 };
 
-bool known_variant(const std::string& name);
+bool known_variant(const std::string &name);
 std::string variant_names();
 // Host threads that a program of this variant serves with, per model.
-unsigned variant_threads(const std::string& name);
-std::unique_ptr<Issuer> make_issuer(const std::string& variant, Lane& lane);
+unsigned variant_threads(const std::string &name);
+std::unique_ptr<Issuer> make_issuer(const std::string &variant, Lane &lane);
 
 }  // namespace workloads
