@@ -112,6 +112,8 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 _Loader.add_constructor("tag:yaml.org,2002:seq", lambda loader, node: tuple(loader.construct_sequence(node, deep=True)))
+# YAML takes the kind of stream `Null` for nothing at all; nothing is spelled `null` or `~` here.
+_Loader.add_constructor("tag:yaml.org,2002:null", lambda _, node: "Null" if node.value == "Null" else None)
 # A date is of no use to us, and a name such as 2024-05-01 should stay a name.
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node))
 

@@ -110,7 +110,7 @@ def dump(profile: KernelProfile) -> str:
         f"  gpu: {{product: {_scalar(profile.product)}, computeUnits: {profile.compute_units}}}",
         f"  origin: {profile.origin}",
         f"  sizes: {_list(profile.sizes)}",
-        *([f"  streams: [{', '.join(profile.streams)}]"] if profile.streams else []),
+        *([f"  streams: [{', '.join(map(_scalar, profile.streams))}]"] if profile.streams else []),
         "  symbols:",
         *(f"  - {_scalar(symbol)}" for symbol in index),
         "  kernels:",

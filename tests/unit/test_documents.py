@@ -53,7 +53,11 @@ def test_a_good_document_is_taken_as_it_is() -> None:
         (HEAD + "leaves:\n- {ratio: .inf}\n", "tree.yaml:4: leaves[0].ratio: is inf; should be a finite number"),
         (
             HEAD + "leaves:\n- {label: no}\n",
-            "tree.yaml:4: leaves[0].label: is False; should be text; put quotes around numbers, dates and words like 'no'",
+            "tree.yaml:4: leaves[0].label: is False; should be text; put quotes around numbers",
+        ),
+        (
+            HEAD + "leaves:\n- {label: null}\n",
+            "tree.yaml:4: leaves[0].label: should be text; put quotes around numbers",
         ),
         (HEAD + "leaves: {}\n", "tree.yaml:3: leaves: should be a list, like [1, 2]"),
         (HEAD + "kind: Tree\n", "tree.yaml:3: kind: is given twice; keep one"),
