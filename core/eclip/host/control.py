@@ -3,6 +3,8 @@
 import json
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +64,16 @@ class Door:
         """Stop listening and take the socket away."""
         self._socket.close()
         self._path.unlink(missing_ok=True)
+
+
+@contextmanager
+def opened(root: Path, file: Path) -> Iterator[Door]:
+    """A door that is closed again whatever happens."""
+    door = Door(root, file)
+    try:
+        yield door
+    finally:
+        door.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from eclip import kfd, layout
+from eclip import kfd, products
 from eclip.errors import InputError
-from eclip.products import PRODUCTS
 from eclip.topology import Gpu
 
 EMULATED = "emulated"
@@ -16,34 +15,37 @@ def named(value: str) -> Gpu:
     Raises:
         InputError: no such product, folder or GPU.
     """
-    if value in PRODUCTS:
-        return layout.gpu_for(value)
-    folder, _, index = value.rpartition(":") if value.rpartition(":")[2].isdecimal() else (value, "", "")
+    folder, colon, index = value.rpartition(":")
+    if not (colon and index.isdecimal()):
+        folder, index = value, ""
     if not Path(folder).is_dir():
-        known = ", ".join(sorted(PRODUCTS))
-        raise InputError(f"--gpu {value}: neither a folder of KFD topology nor a product ({known})")
+        return products.gpu_for(value)
     found = kfd.read_gpus(Path(folder))
     if not index and len(found) > 1:
         raise InputError(f"--gpu {value}: has {len(found)} GPUs; name one as {value}:0 to {value}:{len(found) - 1}")
-    return chosen(found, index or "0", f"--gpu {value}")
+    return found[chosen(found, index or "0", f"--gpu {value}")]
 
 
-def chosen(found: tuple[Gpu, ...], which: str, source: str) -> Gpu:
-    """The GPU of this index, or of this unique id (decimal or 0x...), among those found."""
+def chosen(found: tuple[Gpu, ...], which: int | str, source: str) -> int:
+    """Index of the GPU with this index or unique id (decimal or 0x...) among those found.
+
+    Raises:
+        InputError: there is no such GPU; the error lists those that are there.
+    """
     if not found:
-        raise InputError(f"{source}: no AMD GPU found")
+        raise InputError(f"{source}: no AMD GPU found on this host; 'eclip doctor' says more")
     number = _number(which, source)
-    for gpu in found:
-        if gpu.unique_id == number and number:
-            return gpu
+    for index, gpu in enumerate(found):
+        if number and gpu.unique_id == number:
+            return index
     if 0 <= number < len(found):
-        return found[number]
+        return number
     ids = ", ".join(f"{index} = {gpu.unique_id:#018x}" for index, gpu in enumerate(found))
     raise InputError(f"{source}: no GPU {which}; there are {ids}")
 
 
-def _number(which: str, source: str) -> int:
+def _number(which: int | str, source: str) -> int:
     try:
-        return int(which, 0)
+        return which if isinstance(which, int) else int(which, 0)
     except ValueError:
         raise InputError(f"{source}: '{which}' is neither an index, a unique id nor '{EMULATED}'") from None

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from eclip import layout, masks
+from eclip import masks, products
 from eclip.host import probe
 
 BLANK = 0xFFFFFFFF
@@ -31,7 +31,7 @@ def hw_id(engine: int, unit: int) -> int:
 
 
 def mi50():
-    return layout.gpu_for("MI50")
+    return products.gpu_for("MI50")
 
 
 def engine_set(engine: int) -> int:

@@ -1,0 +1,73 @@
+"""Edge: the GPU that a colocation file names, real or emulated, and what programs need to find it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from eclip import kfd, products
+from eclip.host import gpus
+from eclip.products import Product
+from eclip.topology import Gpu
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a chip's meter shows, since the chip was made."""
+
+    micros: float
+    """GPU time."""
+    joules: float
+    """Idle power included."""
+    busy_cu_micros: float
+    """CUs that ran something, times how long."""
+    vram_used_bytes: int
+    """Now."""
+
+
+class Meter(Protocol):
+    """Whatever can tell a chip's energy and use."""
+
+    def reading(self) -> Reading:
+        """As of now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A GPU that programs of this host can use."""
+
+    gpu: Gpu
+    product: Product
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What a program needs to run on this GPU and no other."""
+    time_scale: float = 1.0
+    """Wall time over GPU time; above 1 only on the emulated GPU."""
+    meter: Meter | None = None
+    trace: Path | None = None
+
+
+def find(which: int | str, source: str, folder: Path) -> Chip:
+    """The chip of this index or unique id, or an emulated one that keeps its files in `folder`.
+
+    Raises:
+        InputError: there is no such GPU.
+    """
+    if which == gpus.EMULATED:
+        from eclip.host import emulation  # noqa: PLC0415 - the testbed is not part of every installation
+
+        return emulation.start(folder, os.environ)
+    found = kfd.read_gpus()
+    index = gpus.chosen(found, which, source)
+    only = {"ROCR_VISIBLE_DEVICES": str(index)} if len(found) > 1 else {}
+    return Chip(found[index], products.product(found[index].product), only)
+
+
+def describe(which: int | str, source: str) -> Gpu:
+    """The shape of the GPU alone, for planning."""
+    if which == gpus.EMULATED:
+        from eclip.host import emulation  # noqa: PLC0415 - as above
+
+        return emulation.shape(os.environ)
+    found = kfd.read_gpus()
+    return found[gpus.chosen(found, which, source)]

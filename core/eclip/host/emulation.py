@@ -1,0 +1,82 @@
+"""`gpu: emulated`: a GPU made for this run, or the one that ECLIP_EMULATOR names (so that several runs share it).
+
+    ECLIP_EMULATED_GPU      a product, default MI50
+    ECLIP_TIME_SCALE        wall time over GPU time, default 8: small machines cannot launch as fast as a server
+    ECLIP_EMULATED_TRACE    1: keep a trace of what the chip did
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from eclip import documents
+from eclip.emulated import EmulatedGpu
+from eclip.errors import InputError
+from eclip.host.chip import Chip, Reading
+from eclip.topology import Gpu
+
+DEFAULT_PRODUCT = "MI50"
+DEFAULT_TIME_SCALE = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatedMeter:
+    """The meters of the emulated chip."""
+
+    emulated: EmulatedGpu
+
+    def reading(self) -> Reading:
+        """As of now."""
+        found = self.emulated.reading()
+        return Reading(found.micros, found.joules, found.busy_cu_micros, found.vram_used_bytes)
+
+
+def start(folder: Path, environment: Mapping[str, str]) -> Chip:
+    """The emulated GPU, its files written.
+
+    Raises:
+        InputError: a variable makes no sense, or the testbed is not built.
+    """
+    shared = environment.get("ECLIP_EMULATOR")
+    if shared:
+        return _chip(_of_config(Path(shared)))
+    return _chip(_of_variables(folder, environment).create())
+
+
+def shape(environment: Mapping[str, str]) -> Gpu:
+    """The GPU that `start` would give, without making it."""
+    shared = environment.get("ECLIP_EMULATOR")
+    return (_of_config(Path(shared)) if shared else _of_variables(Path(), environment)).gpu
+
+
+def _chip(emulated: EmulatedGpu) -> Chip:
+    return Chip(
+        gpu=emulated.gpu,
+        product=emulated.row,
+        environment=emulated.environment(),
+        time_scale=emulated.time_scale,
+        meter=EmulatedMeter(emulated),
+        trace=emulated.trace_folder if emulated.trace else None,
+    )
+
+
+def _of_config(path: Path) -> EmulatedGpu:
+    try:
+        config = json.loads(documents.read(path))
+        product, scale, trace = config["gpus"][0]["product"], float(config["timeScale"]), bool(config["trace"])
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise InputError(f"ECLIP_EMULATOR={path}: is no configuration of the emulated GPU ({error})") from error
+    return EmulatedGpu(product, path.parent, time_scale=scale, trace=trace)
+
+
+def _of_variables(folder: Path, environment: Mapping[str, str]) -> EmulatedGpu:
+    text = environment.get("ECLIP_TIME_SCALE", str(DEFAULT_TIME_SCALE))
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale < float("inf"):
+        raise InputError(f"ECLIP_TIME_SCALE={text}: must be a number above 0, such as 8")
+    product = environment.get("ECLIP_EMULATED_GPU", DEFAULT_PRODUCT)
+    return EmulatedGpu(product, folder, time_scale=scale, trace=environment.get("ECLIP_EMULATED_TRACE") == "1")

@@ -1,0 +1,169 @@
+"""The loop of `eclip run`: one colocation file, kept true on all GPUs that it names, until it is over."""
+
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from eclip import colocation
+from eclip.errors import EclipError
+from eclip.host import chip as chips
+from eclip.host import control, lifecycle, readings
+from eclip.host.history import History
+from eclip.host.shared_gpu import SharedGpu
+
+TICK_S = 0.02
+"""How late a change of the active set may be noticed."""
+LOOK_S = 0.5
+"""Between two full readings of the statistics."""
+
+
+class View(Protocol):
+    """Who shows the run to its user."""
+
+    def say(self, what: str) -> None:
+        """Something happened."""
+
+    def show(self, run: "Run", now: float) -> None:
+        """New readings are there."""
+
+
+class Run:
+    """A colocation file at work."""
+
+    def __init__(self, file: Path, root: Path, logs: Path, view: View) -> None:
+        """Reads and plans the file; starts nothing yet.
+
+        Raises:
+            EclipError: the file is no good or no plan satisfies it.
+        """
+        self.file = file
+        self.gpus: dict[int | str, SharedGpu] = {}
+        self.history = History()
+        self.events: list[tuple[float, str]] = []
+        self.began = time.monotonic()
+        self.ended = self.began
+        self._root, self._logs, self._view = root, logs, view
+        self._inbox = Inbox()
+        self._stopping = False
+        self._apply(file)
+
+    def work(self, seconds: float | None = None) -> None:
+        """Run until all workloads are done, a signal says so, or the time is up. Leaves no program and no slot."""
+        with self._inbox.open(), control.opened(self._root, self.file) as door:
+            try:
+                self._loop(door, seconds)
+            except BaseException:
+                for gpu in self.gpus.values():
+                    gpu.stop_all(force=True)
+                raise
+        self._look(self.ended)
+
+    def _loop(self, door: control.Door, seconds: float | None) -> None:
+        looked = 0.0
+        while not self._over():
+            now = self.ended = time.monotonic()
+            self._react(door, now, seconds)
+            for gpu in self.gpus.values():
+                gpu.step(now)
+            if now - looked >= LOOK_S:
+                looked = now
+                self._look(now)
+            select.select([door], [], [], TICK_S)
+
+    def say(self, what: str) -> None:
+        """Note an event, and show it."""
+        self.events.append((time.monotonic() - self.began, what))
+        self._view.say(what)
+
+    def totals(self) -> dict[str, readings.Totals]:
+        """By worker, over all GPUs."""
+        return {worker: readings.total(gpu.ledger, worker) for gpu in self.gpus.values() for worker in gpu.workers}
+
+    def _look(self, now: float) -> None:
+        for gpu in self.gpus.values():
+            gpu.look()
+        self.history.note(now, self.totals())
+        self._view.show(self, now)
+
+    def _react(self, door: control.Door, now: float, seconds: float | None) -> None:
+        request = door.next_request()
+        if request:
+            request.answer(self._try_apply(request.file))
+        if self._inbox.take(signal.SIGHUP):
+            self._try_apply(self.file)
+        asked = self._inbox.take(signal.SIGTERM) + self._inbox.take(signal.SIGINT)
+        time_is_up = seconds is not None and now - self.began >= seconds
+        done = all(lifecycle.finished(gpu.lives) for gpu in self.gpus.values()) and any(
+            gpu.lives for gpu in self.gpus.values()
+        )
+        if self._stopping and asked:
+            for gpu in self.gpus.values():
+                gpu.stop_all(force=True)
+        elif not self._stopping and (asked or time_is_up or done):
+            self._stop("stopping" if asked else "the time is up" if time_is_up else "all workloads are done")
+
+    def _stop(self, why: str) -> None:
+        self._stopping = True
+        self.say(why)
+        for gpu in self.gpus.values():
+            gpu.follow(None)
+
+    def _over(self) -> bool:
+        return self._stopping and not any(gpu.lives for gpu in self.gpus.values())
+
+    def _try_apply(self, file: Path) -> control.Answer:
+        if self._stopping:
+            return control.Answer(f"{file}: the run is ending", EclipError.exit_code)
+        try:
+            self._apply(file)
+        except EclipError as error:
+            self.say(f"nothing changed: {error}")
+            return control.Answer(str(error), error.exit_code)
+        # Answer only once the new tables are in force.
+        for gpu in self.gpus.values():
+            gpu.step(time.monotonic())
+            gpu.step(time.monotonic())
+        self.say(f"follows {file}")
+        return control.Answer()
+
+    def _apply(self, file: Path) -> None:
+        """All or nothing: every GPU's part is checked and planned before the first one changes."""
+        spec = colocation.load(file)
+        for name in spec.gpus:
+            if name not in self.gpus:
+                chip = chips.find(name, str(file), self._root / "emulated" / self._logs.name)
+                self.gpus[name] = SharedGpu(name, chip, self._root, self._logs, self.say)
+        intents = {name: gpu.intend(spec) for name, gpu in self.gpus.items()}
+        for name, gpu in self.gpus.items():
+            gpu.follow(intents[name])
+
+
+class Inbox:
+    """Signals that came and were not looked at yet."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, int] = {}
+
+    def take(self, number: signal.Signals) -> int:
+        """How often it came since the last look."""
+        return self._waiting.pop(number, 0)
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Catch the signals while the body runs, and leave the handlers as they were."""
+        numbers = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+        before: Mapping[int, Callable[..., object] | int | None] = {
+            number: signal.signal(number, self._note) for number in numbers
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _note(self, number: int, _frame: object) -> None:
+        self._waiting[number] = self._waiting.get(number, 0) + 1

@@ -1,0 +1,174 @@
+"""What a run was: for machines as JSON, for people as a table and one HTML page.
+
+Times and rates are in GPU time: wall time over `timeScale`, which is 1 on a real GPU.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group as Stack
+from rich.console import RenderableType
+from rich.table import Table
+
+from eclip.host import results
+from eclip.host.chip import Reading
+from eclip.host.readings import Totals
+from eclip.host.run import Run
+from eclip.host.shared_gpu import SharedGpu
+from eclip.plan import Group, Plan
+from eclip.report import html, shapes, svg
+
+
+def answer(run: Run) -> dict[str, Any]:
+    """The whole report."""
+    return {
+        "file": str(run.file),
+        "seconds": run.ended - run.began,
+        "gpus": [_gpu(run, gpu) for gpu in run.gpus.values()],
+        "events": [{"second": round(second, 3), "what": what} for second, what in run.events],
+    }
+
+
+def table(report: Mapping[str, Any]) -> RenderableType:
+    """One row a worker."""
+    made = Table(
+        "worker", "requests", "req/s", "p50", "p95", "predicted", "hops/req", "mismatches", "starts", "in force"
+    )
+    for gpu in report["gpus"]:
+        for workload in gpu["workloads"]:
+            for worker in workload["workers"]:
+                made.add_row(
+                    worker["name"],
+                    str(worker["requests"]),
+                    f"{worker['requestsPerSecond']:.1f}",
+                    _micros(worker["p50Micros"]),
+                    _micros(worker["p95Micros"]),
+                    _micros(worker["predictedMicros"]),
+                    f"{worker['hopsPerRequest']:.1f}",
+                    str(worker["mismatches"]),
+                    str(workload["starts"]),
+                    workload["why"],
+                )
+    notes = [note for gpu in report["gpus"] for note in _notes(gpu)]
+    return Stack(made, *notes)
+
+
+def page(run: Run, report: Mapping[str, Any]) -> str:
+    """The same as one HTML page, with the course of the run and the groups of the last plan."""
+    course = {worker: run.history.course(worker) for worker in run.totals()}
+    parts = [
+        html.paragraph(f"{report['seconds']:.1f} s of wall time."),
+        *(html.paragraph(note) for gpu in report["gpus"] for note in _notes(gpu)),
+        html.table(*_html_table(report)),
+        svg.lines("requests per second of wall time", "req/s", course),
+        *(groups_plot(gpu.plan.full, gpu.chip.gpu.compute_units) for gpu in run.gpus.values() if gpu.plan),
+        html.heading("What happened"),
+        html.items(f"{event['second']:.1f} s: {event['what']}" for event in report["events"]),
+    ]
+    return html.page(f"eclip run {run.file.name}", parts)
+
+
+def groups_plot(plan: Plan, compute_units: int) -> str:
+    """Which kernels of one request run on how many CUs."""
+    return svg.strips(
+        f"{plan.strategy}: CUs by kernel of one request (darkest: all {compute_units})",
+        compute_units,
+        {worker.name: [_strip(group) for group in worker.groups] for worker in plan.workers},
+    )
+
+
+def _strip(group: Group) -> svg.Run:
+    label = f"kernels {group.first} to {group.last}: {group.compute_units} CUs"
+    return svg.Run(group.first, group.last, group.compute_units, label)
+
+
+def _gpu(run: Run, gpu: SharedGpu) -> dict[str, Any]:
+    energy = gpu.energy
+    return {
+        "gpu": gpu.name,
+        "product": gpu.chip.gpu.product,
+        "timeScale": gpu.chip.time_scale,
+        "strategy": gpu.last_strategy,
+        "energy": _energy(energy) if energy else None,
+        "trace": str(gpu.chip.trace) if gpu.chip.trace else None,
+        "plan": shapes.plan_json(gpu.chip.gpu, gpu.last_plan.full) if gpu.last_plan else None,
+        "workloads": [_workload(run, gpu, name) for name in gpu.records],
+    }
+
+
+def _energy(reading: Reading) -> dict[str, float]:
+    return {
+        "gpuSeconds": reading.micros / 1e6,
+        "joules": reading.joules,
+        "averageBusyCus": reading.busy_cu_micros / reading.micros if reading.micros else 0.0,
+    }
+
+
+def _workload(run: Run, gpu: SharedGpu, name: str) -> dict[str, Any]:
+    record = gpu.records[name]
+    return {
+        "name": name,
+        "starts": record.life.starts,
+        "exitCode": record.life.exit_code,
+        "inForce": record.proof.in_force,
+        "why": record.proof.why,
+        "log": str(gpu.processes.log(name)),
+        "result": results.of_log(gpu.processes.log(name)),
+        "workers": [_worker(run, gpu, worker) for worker in record.workers],
+    }
+
+
+def _worker(run: Run, gpu: SharedGpu, worker: str) -> dict[str, Any]:
+    totals = run.totals().get(worker, Totals())
+    scale = gpu.chip.time_scale
+    part = next((p for p in gpu.last_plan.full.workers if p.name == worker), None) if gpu.last_plan else None
+    times = totals.request_micros
+    quantiles = {f"p{round(100 * q)}Micros": times.quantile(q) for q in (0.5, 0.95, 0.99)}
+    mean = times.mean_micros
+    return {
+        "name": worker,
+        "requests": totals.requests,
+        "requestsPerSecond": totals.requests * scale / max(run.ended - run.began, 1e-9),
+        "meanMicros": mean / scale if mean else None,
+        **{key: value / scale if value else None for key, value in quantiles.items()},
+        "launches": totals.launches,
+        "hopsPerRequest": totals.hops / totals.requests if totals.requests else 0.0,
+        "mismatches": totals.mismatches,
+        "soloMicros": part.solo_micros if part else None,
+        "predictedMicros": part.predicted_micros if part else None,
+        "objectiveMicros": part.objective_micros if part else None,
+    }
+
+
+def _notes(gpu: Mapping[str, Any]) -> list[str]:
+    notes = [f"GPU {gpu['gpu']} ({gpu['product']}), strategy {gpu['strategy']}."]
+    if gpu["timeScale"] != 1:
+        notes.append(f"Emulated: 1 µs of GPU time took {gpu['timeScale']:g} µs; times and rates above are in GPU time.")
+    if energy := gpu["energy"]:
+        notes.append(
+            f"{energy['joules']:.1f} J over {energy['gpuSeconds']:.2f} s of GPU time, idle power included; "
+            f"{energy['averageBusyCus']:.1f} CUs busy on average."
+        )
+    return notes
+
+
+def _html_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    columns = ["worker", "requests", "req/s", "p50", "p95", "p99", "predicted", "hops/req", "in force"]
+    rows = [
+        [
+            worker["name"],
+            str(worker["requests"]),
+            f"{worker['requestsPerSecond']:.1f}",
+            *(_micros(worker[key]) for key in ("p50Micros", "p95Micros", "p99Micros", "predictedMicros")),
+            f"{worker['hopsPerRequest']:.1f}",
+            workload["why"],
+        ]
+        for gpu in report["gpus"]
+        for workload in gpu["workloads"]
+        for worker in workload["workers"]
+    ]
+    return columns, rows
+
+
+def _micros(value: float | None) -> str:
+    return "" if value is None else f"{value:.0f} µs"
