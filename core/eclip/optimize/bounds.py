@@ -65,9 +65,7 @@ def take_apart(problem: Problem, mix: list[Terms], node: Node) -> Bound:
     """The parts of the node's bound at its price. Points that cannot occur in the node cost infinitely much."""
     price = np.array([node.price])
     parts, constant = _surrogate(problem, mix, node, price)
-    costs = [
-        np.where(allowed(problem, part, node), cost[:, 0], np.inf) for part, cost in zip(mix, parts, strict=True)
-    ]
+    costs = [np.where(allowed(problem, part, node), cost[:, 0], np.inf) for part, cost in zip(mix, parts, strict=True)]
     counts = [_by_masked(problem, part, cost[:, None]) for part, cost in zip(mix, costs, strict=True)]
     rest = []
     for index, part in enumerate(mix):
@@ -106,9 +104,7 @@ def _values(problem: Problem, mix: list[Terms], node: Node, prices: Floats) -> F
     return _to_objective(problem, total, node)
 
 
-def _surrogate(
-    problem: Problem, mix: list[Terms], node: Node, prices: Floats
-) -> tuple[list[Floats], Floats]:
+def _surrogate(problem: Problem, mix: list[Terms], node: Node, prices: Floats) -> tuple[list[Floats], Floats]:
     """Costs [points, prices] per worker and a constant [prices], whose sum bounds what `_to_objective` takes."""
     low, high = (float(slowdown(problem, share)) for share in (node.low, node.high))
     if problem.objective is not Objective.FAIRNESS:
@@ -129,15 +125,11 @@ def _surrogate(
 
 def _least_time(mix: list[Terms], node: Node, prices: Floats) -> float:
     """A lower bound on the weighted times of combinations within the node."""
-    sums = sum(
-        (part.worker.factor * part.time[:, None] + prices * part.share[:, None]).min(axis=0) for part in mix
-    )
+    sums = sum((part.worker.factor * part.time[:, None] + prices * part.share[:, None]).min(axis=0) for part in mix)
     return max(0.0, float(np.max(np.asarray(sums) - prices * node.high)))
 
 
-def _rates(
-    problem: Problem, mix: list[Terms], node: Node, prices: Floats, rate: float
-) -> tuple[list[Floats], Floats]:
+def _rates(problem: Problem, mix: list[Terms], node: Node, prices: Floats, rate: float) -> tuple[list[Floats], Floats]:
     done = [part.worker.weight * part.worker.base_micros / _request(problem, part, rate) for part in mix]
     costs = [-one[:, None] + prices * part.share[:, None] for one, part in zip(done, mix, strict=True)]
     return costs, -prices * node.high

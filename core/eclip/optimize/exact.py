@@ -10,7 +10,7 @@ The lower bound is the least over all nodes that are left, so it is valid whenev
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from eclip.optimize.bounds import Node
 from eclip.optimize.evaluate import evaluate
 from eclip.optimize.fronts import Front
 from eclip.optimize.join import Best
-from eclip.optimize.paths import Floats
 from eclip.optimize.problem import Objective, Overlap, Problem, Worker
 from eclip.optimize.solution import Solution
 
@@ -47,9 +46,7 @@ def solve(problem: Problem, effort: Effort = Effort(), expired: Expired = lambda
     """
     search = _Search(problem, effort, expired)
     best, lower_bound = search.run()
-    choices = tuple(
-        front.choice(point) for front, point in zip(search.fronts, best.points, strict=True)
-    )
+    choices = tuple(front.choice(point) for front, point in zip(search.fronts, best.points, strict=True))
     evaluation = evaluate(problem, choices)
     return Solution(choices, evaluation, min(lower_bound, evaluation.objective))
 
@@ -81,7 +78,7 @@ class _Search:
         proven, left = np.inf, self._effort.nodes
         while queue and left > 0 and not self._expired():
             bound, order, node = heapq.heappop(queue)
-            if bound >= self._enough(incumbent) :
+            if bound >= self._enough(incumbent):
                 heapq.heappush(queue, (bound, order, node))
                 break
             left -= 1
@@ -104,9 +101,7 @@ class _Search:
         apart = bounds.take_apart(problem, corners, node)
         if all(front.exact for front in self.fronts):
             limit = self._limit(node, best)
-            incumbent, complete = join.join(
-                problem, corners, node, apart, limit, incumbent, self._effort.combinations
-            )
+            incumbent, complete = join.join(problem, corners, node, apart, limit, incumbent, self._effort.combinations)
             if complete:
                 return incumbent, [], np.inf
         halves = self._split(node)
@@ -134,9 +129,9 @@ class _Search:
         corrected = self._problem.overlap is Overlap.CORRECTED
         cuts = [step if corrected else step - 1 for step in STEPS]
         edges = [low, *(cut for cut in cuts if low < cut < high), high]
-        return [
-            self._bounded(Node(start, end)) for start, end in zip(edges[:-1], edges[1:], strict=True)
-        ] or [self._bounded(Node(low, high))]
+        return [self._bounded(Node(start, end)) for start, end in zip(edges[:-1], edges[1:], strict=True)] or [
+            self._bounded(Node(low, high))
+        ]
 
     def _start(self) -> Best:
         """From the cheapest choices at many prices down to where no single worker can be improved."""
@@ -144,8 +139,12 @@ class _Search:
         scale = sum(worker.factor * float(part.time.min()) for worker, part in zip(problem.workers, self._points))
         best = Best(np.inf, np.inf, tuple(0 for _ in problem.workers))
         for price in np.concatenate([[0.0], np.geomspace(0.05, 20.0, 12) * scale]):
-            costs = [part.worker.factor * (part.time + part.toll) + price * part.share
-                     + mix.stream_cost(problem) * part.further for part in self._points]
+            costs = [
+                part.worker.factor * (part.time + part.toll)
+                + price * part.share
+                + mix.stream_cost(problem) * part.further
+                for part in self._points
+            ]
             start = Best(np.inf, np.inf, tuple(int(cost.argmin()) for cost in costs))
             found = join.descend(problem, self._points, start)
             best = found if found.beats(best) else best
@@ -159,7 +158,11 @@ class _Search:
             if front.exact:
                 found.append(points)
                 continue
-            chosen = self._sweep(worker, min((s for s in STEPS if s >= rate - 1e-12), default=rate)) if front.merged else front
+            chosen = (
+                self._sweep(worker, min((s for s in STEPS if s >= rate - 1e-12), default=rate))
+                if front.merged
+                else front
+            )
             found.append(mix.terms(self._problem, worker, chosen, chosen.corners))
         return found
 

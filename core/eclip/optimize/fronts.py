@@ -49,7 +49,9 @@ class Points:
     @staticmethod
     def join(parts: Sequence["Points"]) -> "Points":
         """All points of the parts."""
-        return Points(*(np.concatenate([getattr(part, field) for part in parts]) for field in Points.__dataclass_fields__))
+        return Points(
+            *(np.concatenate([getattr(part, field) for part in parts]) for field in Points.__dataclass_fields__)
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -50,7 +50,7 @@ def combinations_within(bound: Bound, limit: float, most: int) -> list[Ints] | N
     None if the combinations that a join would look at are more than `most`.
     """
     kept = [
-        np.flatnonzero(cost + rest + bound.constant <= limit)
+        np.flatnonzero((cost + rest + bound.constant <= limit) & np.isfinite(cost + rest))
         for cost, rest in zip(bound.costs, bound.rest, strict=True)
     ]
     count = 1

@@ -74,7 +74,13 @@ class Paths:
         self.budget = max_switches is not None
         levels = 0 if max_switches is None else min(max_switches, self.kernels - 1) + 1
         self._native = _Paths(
-            self._micros.ctypes.data, self._steps.ctypes.data, self.kernels, len(sizes), levels, hop_micros > 0, hop_micros
+            self._micros.ctypes.data,
+            self._steps.ctypes.data,
+            self.kernels,
+            len(sizes),
+            levels,
+            hop_micros > 0,
+            hop_micros,
         )
         self.classes = int(_library().eclip_paths_classes(ctypes.byref(self._native)))
 
@@ -136,7 +142,9 @@ def _library() -> ctypes.CDLL:
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:
-        raise EclipError(f"the planner's native part cannot be loaded from {path}: {error}; run `make native`") from error
+        raise EclipError(
+            f"the planner's native part cannot be loaded from {path}: {error}; run `make native`"
+        ) from error
     pointer = ctypes.c_void_p
     library.eclip_paths_classes.restype = ctypes.c_uint32
     library.eclip_paths_sweep.argtypes = [pointer, pointer, ctypes.c_uint32, pointer, pointer, pointer]
