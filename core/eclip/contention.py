@@ -222,8 +222,8 @@ def closed_loop(chip: Chip, loops: Sequence[Loop], requests: int) -> Outcome:
     outcome, scratch = abi.Outcome(), abi.Fluid()
     if abi.library().eclip_closed_loop(chip.native, native, len(loops), requests, scratch, outcome):
         raise InputError(
-            f"closed loop of {len(loops)} workers and {requests} requests: must be one request or more, for every worker "
-            f"one step or more, each with a positive time and a stream below {abi.MAX_LOOP_STREAMS}, no negative waits"
+            f"closed loop of {len(loops)} workers and {requests} requests: must be one request or more, and for every "
+            f"worker steps with positive times, streams below {abi.MAX_LOOP_STREAMS} and no negative waits"
         )
     return Outcome(
         period_micros=tuple(outcome.period_micros[: len(loops)]),

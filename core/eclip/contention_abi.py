@@ -119,10 +119,11 @@ def library_path() -> Path:
 @cache
 def library() -> ctypes.CDLL:
     """The native library. EclipError, saying what to do, if it is missing or of another version."""
-    return _load(library_path())
+    return load(library_path())
 
 
-def _load(path: Path) -> ctypes.CDLL:
+def load(path: Path) -> ctypes.CDLL:
+    """The library in this file, checked. EclipError if it is missing, none of ours, or of another version."""
     if not path.exists():
         raise EclipError(f"{path} is missing: run `make native` (a wheel brings it along)")
     try:

@@ -68,4 +68,4 @@ inline Spread spread_of(const eclip_chip &chip, const eclip_cu_set &mask) {
   return spread;
 }
 
-} // namespace eclip::contention
+}  // namespace eclip::contention

@@ -244,7 +244,7 @@ void write_busy(const Table &table, double *busy) {
                    [&](uint32_t cu) { busy[cu] = 1 - table.parts[index].left; });
 }
 
-} // namespace
+}  // namespace
 
 void share(const eclip_chip &chip, eclip_running *running, uint32_t count, double *busy) {
   Table table(chip, count);
@@ -262,4 +262,4 @@ void share(const eclip_chip &chip, eclip_running *running, uint32_t count, doubl
   if (busy != nullptr) write_busy(table, busy);
 }
 
-} // namespace eclip::contention
+}  // namespace eclip::contention

@@ -12,4 +12,4 @@ namespace eclip::contention {
  * part of every CU. */
 void share(const eclip_chip &chip, eclip_running *running, uint32_t count, double *busy);
 
-} // namespace eclip::contention
+}  // namespace eclip::contention

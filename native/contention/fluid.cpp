@@ -71,7 +71,7 @@ eclip_running alone(const eclip_chip &chip, const eclip_load &load, uint64_t id)
   return kernel;
 }
 
-} // namespace
+}  // namespace
 
 void eclip_fluid_init(eclip_fluid *fluid, double now) {
   *fluid = eclip_fluid{};

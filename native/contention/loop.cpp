@@ -145,7 +145,7 @@ bool run_until_all_have(Loop *loop, uint32_t requests) {
   return true;
 }
 
-} // namespace
+}  // namespace
 
 int eclip_closed_loop(const eclip_chip *chip, const eclip_worker *workers, uint32_t count, uint32_t requests,
                       eclip_fluid *scratch, eclip_outcome *outcome) {

@@ -113,8 +113,9 @@ void eclip_contention_layout(uint32_t sizes[4]);
 /* One worker of a closed loop: it sends its next request when the last one is done, kernels in order. */
 typedef struct eclip_step {
   eclip_load load;
-  uint32_t stream;    /* of this worker, below ECLIP_MAX_LOOP_STREAMS; each is one hardware queue */
-  double lead_micros; /* barriers before it: what its queue waits beyond the end of the step before, front end excluded */
+  uint32_t stream; /* of this worker, below ECLIP_MAX_LOOP_STREAMS; each is one hardware queue */
+  double
+      lead_micros; /* barriers before it: what its queue waits beyond the end of the step before, front end excluded */
 } eclip_step;
 
 typedef struct eclip_worker {
