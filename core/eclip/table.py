@@ -185,18 +185,22 @@ def decode(data: bytes) -> Table:
     if len(data) < 8 or data[4:8] != IDENTIFIER:
         raise InputError(f"table: no lookup table (bytes 4 to 8 are {data[4:8]!r}, {IDENTIFIER!r} was expected)")
     try:
-        root = wire.LookupTableT.InitFromObj(wire.LookupTable.GetRootAs(data, 0))
-        if root.format != FORMAT:
-            raise InputError(f"table: format {root.format}; this version reads format {FORMAT}")
-        table = _unpack(root)
-    # What the FlatBuffers runtime runs into when offsets lead nowhere.
+        decoded = _unpack(data)
+        # The FlatBuffers runtime cuts a string that would reach beyond the end, without a word.
+        whole = decoded == _unpack(data + b"\xff" * 64)
+    # What that runtime runs into when offsets lead nowhere.
     except (struct.error, TypeError, ValueError, IndexError, AttributeError, OverflowError, MemoryError) as error:
         raise InputError("table: damaged: its parts point outside of it or are missing") from error
-    check(table)
-    return table
+    if not whole:
+        raise InputError("table: damaged: it ends too early")
+    check(decoded)
+    return decoded
 
 
-def _unpack(root: wire.LookupTableT) -> Table:
+def _unpack(data: bytes) -> Table:
+    root = wire.LookupTableT.InitFromObj(wire.LookupTable.GetRootAs(data, 0))
+    if root.format != FORMAT:
+        raise InputError(f"table: format {root.format}; this version reads format {FORMAT}")
     profiling = root.profiling
     return Table(
         product=root.product.decode(),
