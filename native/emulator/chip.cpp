@@ -116,7 +116,8 @@ void Chip::prepare(const GpuConfig &gpu, double time_scale) {
   summary.vram_used = 0;
   make_lock(file_->lock);
   fill_chip(gpu, file_->parameters);
-  eclip_fluid_init(&file_->fluid, GpuClock(summary.epoch_ns, time_scale).micros());
+  /* From where it was left, so that the idle time since then is counted, too. */
+  eclip_fluid_init(&file_->fluid, summary.now);
   file_->fluid.joules_micro = summary.microjoules;
   file_->fluid.busy_cu_micros = summary.busy_cu_micros;
   file_->fluid.bytes = summary.bytes;

@@ -33,8 +33,8 @@ Emulator *make() {
 
 Emulator::Emulator(Config configuration)
     : config(std::move(configuration)),
-      kernels(config, memory),
       trace(config.trace_folder, config.time_scale),
+      kernels(config, memory, trace),
       devices(make_devices(config, kernels, events, trace)),
       scheduler(pointers(devices)) {}
 

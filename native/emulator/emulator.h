@@ -21,8 +21,8 @@ struct Emulator {
   Config config;
   Memory memory;
   Events events;
-  Kernels kernels;
   Trace trace;
+  Kernels kernels;
   std::vector<std::unique_ptr<Device>> devices;
   Scheduler scheduler;
   uint32_t next_queue = 1;

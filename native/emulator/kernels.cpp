@@ -32,8 +32,8 @@ const Dispatch &Dispatch::of(const eclip_dispatch *view) {
   return *reinterpret_cast<const Dispatch *>(view);
 }
 
-Kernels::Kernels(const Config &config, const Memory &memory)
-    : memory_(memory), unknown_wave_micros_(config.unknown_wave_micros) {
+Kernels::Kernels(const Config &config, const Memory &memory, Trace &trace)
+    : memory_(memory), trace_(trace), unknown_wave_micros_(config.unknown_wave_micros) {
   for (const std::string &path : config.kernel_libraries) open_library(path);
 }
 
@@ -68,9 +68,16 @@ const Kernel &Kernels::resolve(uint64_t kernel_object) {
   if (cached == nullptr) {
     Kernel kernel = make(kernel_object);
     kernel.number = static_cast<uint32_t>(kernels_.size());
-    cached = &kernels_.emplace(kernel.name, kernel).first->second;
+    const auto [entry, added] = kernels_.emplace(kernel.name, kernel);
+    cached = &entry->second;
+    if (added) note_name(*cached);
   }
   return *cached;
+}
+
+void Kernels::note_name(const Kernel &kernel) {
+  TraceRecord record{TraceKind::name, 0, 0, 0, kernel.number, 0, 0, 0, 0};
+  trace_.write(record, kernel.name.c_str(), static_cast<uint32_t>(kernel.name.size() + 1));
 }
 
 void Kernels::forget(uint64_t base, uint64_t size) {

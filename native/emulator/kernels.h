@@ -11,6 +11,7 @@
 #include "config.h"
 #include "eclip/emulator.h"
 #include "memory.h"
+#include "trace.h"
 
 namespace emulator {
 
@@ -34,7 +35,7 @@ struct Dispatch {
 class Kernels {
  public:
   /* Throws std::runtime_error if a library cannot be loaded or exports no kernels. */
-  Kernels(const Config &config, const Memory &memory);
+  Kernels(const Config &config, const Memory &memory, Trace &trace);
 
   const Kernel &resolve(uint64_t kernel_object);
   void forget(uint64_t base, uint64_t size); /* the code there is gone */
@@ -47,8 +48,10 @@ class Kernels {
  private:
   void open_library(const std::string &path);
   Kernel make(uint64_t kernel_object);
+  void note_name(const Kernel &kernel);
 
   const Memory &memory_;
+  Trace &trace_;
   double unknown_wave_micros_;
   std::mutex mutex_;
   std::unordered_map<std::string, const eclip_kernel *> library_;

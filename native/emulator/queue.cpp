@@ -213,8 +213,7 @@ void Queue::complete(const Finished &finished) {
 }
 
 void Queue::note(TraceKind kind, uint32_t detail, double begin, double end) {
-  around_.trace.write({kind, around_.index, 0, number_, detail, arrivals_.empty() ? begin : arrivals_.front().at, begin,
-                       end, next_});
+  around_.trace.write({kind, around_.index, 0, number_, detail, arrival(), begin, end, next_});
 }
 
 void Queue::describe(FILE *to) const {
