@@ -1,4 +1,4 @@
-"""The shape of a GPU, as the kernel driver describes it. Pure: `kfd` reads it from sysfs."""
+"""The shape of a GPU, as the kernel driver describes it. Pure: `kfd` reads it from sysfs, `products` from its table."""
 
 from dataclasses import dataclass
 
@@ -41,4 +41,28 @@ class Gpu:
     @property
     def wgp_mode(self) -> bool:
         """True on RDNA (gfx10 and later), where CUs come in work-group-processor pairs."""
-        return int(self.gfx.removeprefix("gfx")[:-2], 10) >= 10
+        return gfx_version(self.gfx)[0] >= 10
+
+
+def gfx_version(gfx: str) -> tuple[int, int, int]:
+    """Major, minor and stepping of an LLVM target: ``gfx90a`` is 9, 0, 10."""
+    digits = gfx.removeprefix("gfx")
+    return int(digits[:-2], 10), int(digits[-2], 16), int(digits[-1], 16)
+
+
+def spread(
+    compute_units: int, xccs: int, engines: int, arrays: int, pair: bool = False
+) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """The most even placement of active CUs, [xcc][se][sa]: where nobody says which CUs were harvested.
+
+    XCCs get equal counts (the caller makes sure that they can); inside an XCC the first engines get what is left over,
+    so that the 38 CUs of an MI300X's XCC become 10, 10, 9, 9. `pair` keeps CUs of one WGP together (RDNA).
+    """
+    unit = 2 if pair else 1
+    places = engines * arrays
+    share, rest = divmod(compute_units // xccs // unit, places)
+    xcc = tuple(
+        tuple((share + (array * engines + engine < rest)) * unit for array in range(arrays))
+        for engine in range(engines)
+    )
+    return (xcc,) * xccs
