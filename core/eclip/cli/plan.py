@@ -1,11 +1,13 @@
 """`eclip plan`: who gets which CUs for which kernels, and what that is expected to bring."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group as Stack
 
-from eclip import planning, products, profile
+from eclip import colocation, planning, products, profile
 from eclip.cli import output, progress, values
 from eclip.errors import InputError
 from eclip.host import chip, gpus, mix
@@ -99,10 +101,9 @@ def plan(
         eclip plan --gpu MI50 --profile a=alexnet.yaml --profile b=albert.yaml --solver pulp --hop-micros 0
             --stream-micros 0 --objective-basis absolute        (exactly the paper's objective)
     """
-    chosen_gpu, product, wanted = _question(file, gpu, profiles or [])
-    wanted = wanted.changed(
+    changes = mix.Changes(
         weights=values.named("--weight", weight or [], values.positive, "W"),
-        latencies=values.named("--latency", latency or [], values.positive, "MS"),
+        latencies_ms=values.named("--latency", latency or [], values.positive, "MS"),
         limits=values.named("--limit", limit or [], values.span, "MIN:MAX"),
         options={
             "strategy": strategy,
@@ -118,27 +119,39 @@ def plan(
         },
     )
     with progress.working("Planning"):
-        made = planning.make_plan(chosen_gpu, product, wanted.workloads, wanted.options)
-    answer = shapes.plan_json(chosen_gpu, made.full)
-    output.answer(answer, form, lambda: shapes.plan_table(answer), to)
+        plans = [_planned(question, changes) for question in _questions(file, gpu, profiles or [])]
+    if len(plans) == 1:
+        output.answer(plans[0], form, lambda: shapes.plan_table(plans[0]), to)
+    else:
+        output.answer({"gpus": plans}, form, lambda: Stack(*map(shapes.plan_table, plans)), to)
 
 
-def _question(file: Path | None, gpu: str | None, profiles: list[str]) -> tuple[Gpu, products.Product, mix.Mix]:
+@dataclass(frozen=True, slots=True)
+class _Question:
+    gpu: Gpu
+    mix: mix.Mix
+
+
+def _planned(question: _Question, changes: mix.Changes) -> dict[str, Any]:
+    changed = question.mix.changed(changes)
+    product = products.product(question.gpu.product)
+    made = planning.make_plan(question.gpu, product, changed.workloads, changed.options)
+    return shapes.plan_json(question.gpu, made.full)
+
+
+def _questions(file: Path | None, gpu: str | None, profiles: list[str]) -> list[_Question]:
     if (file is None) == (not profiles):
         raise InputError(
             "name either a colocation file (-f FILE) or a GPU and profiles (--gpu MI50 --profile NAME=FILE)"
         )
     if file is not None:
-        colocation = mix.load(file)
-        found = gpus.named(gpu) if gpu else chip.describe(colocation.gpu, str(file))
-        return found, products.product(found.product), mix.of(colocation)
+        spec = colocation.load(file)
+        chips = {name: gpus.named(gpu) if gpu else chip.describe(name, str(file)) for name in spec.gpus}
+        return [_Question(found, mix.of(spec, name)) for name, found in chips.items()]
     if gpu is None:
         raise InputError("--profile needs a GPU as well: --gpu MI50, or --gpu with a folder of KFD topology")
-    chosen = gpus.named(gpu)
-    loaded = {
-        name: profile.load(path) for name, path in values.named("--profile", profiles, values.path, "FILE").items()
-    }
-    return chosen, products.product(chosen.product), mix.of_profiles(loaded)
+    files = values.named("--profile", profiles, values.path, "FILE")
+    return [_Question(gpus.named(gpu), mix.of_profiles({name: profile.load(path) for name, path in files.items()}))]
 
 
 def _sizes(value: str | None) -> Any:

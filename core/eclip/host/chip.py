@@ -4,33 +4,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from eclip import kfd, products
 from eclip.host import gpus
+from eclip.host.meter import Meter
 from eclip.products import Product
 from eclip.topology import Gpu
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a chip's meter shows, since the chip was made."""
-
-    micros: float
-    """GPU time."""
-    joules: float
-    """Idle power included."""
-    busy_cu_micros: float
-    """CUs that ran something, times how long."""
-    vram_used_bytes: int
-    """Now."""
-
-
-class Meter(Protocol):
-    """Whatever can tell a chip's energy and use."""
-
-    def reading(self) -> Reading:
-        """As of now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """`gpu: emulated`: a GPU made for this run, or the one that ECLIP_EMULATOR names (so that several runs share it).
 
-    ECLIP_EMULATED_GPU      a product, default MI50
-    ECLIP_TIME_SCALE        wall time over GPU time, default 8: small machines cannot launch as fast as a server
-    ECLIP_EMULATED_TRACE    1: keep a trace of what the chip did
+ECLIP_EMULATED_GPU      a product, default MI50
+ECLIP_TIME_SCALE        wall time over GPU time, default 8: small machines cannot launch as fast as a server
+ECLIP_EMULATED_TRACE    1: keep a trace of what the chip did
 """
 
 import json
@@ -13,7 +13,8 @@ from pathlib import Path
 from eclip import documents
 from eclip.emulated import EmulatedGpu
 from eclip.errors import InputError
-from eclip.host.chip import Chip, Reading
+from eclip.host.chip import Chip
+from eclip.host.meter import Reading
 from eclip.topology import Gpu
 
 DEFAULT_PRODUCT = "MI50"

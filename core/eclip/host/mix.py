@@ -13,6 +13,17 @@ Models = Mapping[str, KernelProfile]
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """What the command line says on top of a file, by worker."""
+
+    weights: Mapping[str, float]
+    latencies_ms: Mapping[str, float]
+    limits: Mapping[str, tuple[int, int]]
+    options: Mapping[str, Any]
+    """By field of `planning.Options`; None is not said."""
+
+
+@dataclass(frozen=True, slots=True)
 class Mix:
     """All workers of one GPU, and how to plan for them."""
 
@@ -27,20 +38,19 @@ class Mix:
         workers = {worker for models in slots.values() for worker in models}
         return replace(self, slots=slots, workloads=tuple(part for part in self.workloads if part.name in workers))
 
-    def changed(
-        self,
-        weights: Mapping[str, float],
-        latencies: Mapping[str, float],
-        limits: Mapping[str, tuple[int, int]],
-        options: Mapping[str, Any],
-    ) -> "Mix":
-        """With the flags of the command line on top; None among the options is no flag. Latencies in milliseconds."""
+    def changed(self, changes: Changes) -> "Mix":
+        """With the flags of the command line on top.
+
+        Raises:
+            InputError: a flag names a worker that is not there.
+        """
+        weights, latencies, limits = changes.weights, changes.latencies_ms, changes.limits
         for flag, given in (("--weight", weights), ("--latency", latencies), ("--limit", limits)):
             unknown = next((name for name in given if name not in {part.name for part in self.workloads}), None)
             if unknown:
                 known = ", ".join(part.name for part in self.workloads)
                 raise InputError(f"{flag} {unknown}=...: there is no worker of this name; there are {known}")
-        chosen = {name: value for name, value in options.items() if value is not None}
+        chosen = {name: value for name, value in changes.options.items() if value is not None}
         workloads = [
             replace(
                 part,

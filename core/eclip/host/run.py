@@ -12,7 +12,7 @@ from eclip import colocation
 from eclip.errors import EclipError
 from eclip.host import chip as chips
 from eclip.host import control, lifecycle, readings
-from eclip.host.history import History
+from eclip.host.history import History, Look
 from eclip.host.shared_gpu import SharedGpu
 
 TICK_S = 0.02
@@ -46,6 +46,8 @@ class Run:
         self.events: list[tuple[float, str]] = []
         self.began = time.monotonic()
         self.ended = self.began
+        self.stopped: float | None = None
+        """When the run began to end."""
         self._root, self._logs, self._view = root, logs, view
         self._inbox = Inbox()
         self._stopping = False
@@ -86,7 +88,8 @@ class Run:
     def _look(self, now: float) -> None:
         for gpu in self.gpus.values():
             gpu.look()
-        self.history.note(now, self.totals())
+        meters = {name: gpu.chip.meter.reading() for name, gpu in self.gpus.items() if gpu.chip.meter}
+        self.history.note(Look(now, self.totals(), meters))
         self._view.show(self, now)
 
     def _react(self, door: control.Door, now: float, seconds: float | None) -> None:
@@ -108,6 +111,8 @@ class Run:
 
     def _stop(self, why: str) -> None:
         self._stopping = True
+        self._look(time.monotonic())
+        self.stopped = time.monotonic()
         self.say(why)
         for gpu in self.gpus.values():
             gpu.follow(None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from eclip import colocation, masks, planning, table
 from eclip.errors import EclipError
 from eclip.host import activity, entry, lifecycle, mix, readings, wants
-from eclip.host.chip import Chip, Reading
+from eclip.host.chip import Chip
 from eclip.host.lifecycle import Life, MakePlan, MakeSlot, Phase, RemoveSlot, Start, Stop, Wanted
 from eclip.host.processes import Processes
 from eclip.host.slots import Slots
@@ -52,7 +52,6 @@ class SharedGpu:
         self.pulses: dict[str, activity.Activity] = {}
         self.processes = Processes(logs)
         self.intent: Intent | None = None
-        self._metered = chip.meter.reading() if chip.meter else None
         self._slots = Slots(root)
         self._planned: lifecycle.Planned = ()
         self._say = say
@@ -109,19 +108,6 @@ class SharedGpu:
         """All that ever took part, in the order of their coming."""
         seen = [source.worker for source in self.ledger]
         return tuple(dict.fromkeys([worker for models in self._models.values() for worker in models] + seen))
-
-    @property
-    def energy(self) -> Reading | None:
-        """What the chip's meter shows since the run began; None without a meter."""
-        if not self.chip.meter or not self._metered:
-            return None
-        now, then = self.chip.meter.reading(), self._metered
-        return Reading(
-            now.micros - then.micros,
-            now.joules - then.joules,
-            now.busy_cu_micros - then.busy_cu_micros,
-            now.vram_used_bytes,
-        )
 
     def models(self, workload: str) -> tuple[str, ...]:
         """The workers of a workload, in the order of its table."""

@@ -70,6 +70,10 @@ def _document(path: Path) -> Found:
 def _profile(found: profile.KernelProfile) -> Found:
     thresholds = found.thresholds()
     totals = found.micros.sum(axis=0).tolist()
+    longest = [
+        {"kernel": index, "symbol": found.kernels[index].symbol, "micros": list(found.kernels[index].micros)}
+        for index in found.micros[:, -1].argsort()[::-1][:8].tolist()
+    ]
     answer = {
         "kind": "KernelProfile",
         "name": found.name,
@@ -80,21 +84,18 @@ def _profile(found: profile.KernelProfile) -> Found:
         "streams": list(found.streams),
         "requestMicros": dict(zip(map(str, found.sizes), totals, strict=True)),
         "thresholds": {str(size): count for size, count in sorted(Counter(thresholds).items())},
-        "longest": [
-            {"kernel": index, "symbol": found.kernels[index].symbol, "micros": list(found.kernels[index].micros)}
-            for index in found.micros[:, -1].argsort()[::-1][:8].tolist()
-        ],
+        "longest": longest,
     }
 
     def shown() -> RenderableType:
         sizes = Table("CUs", "one request", "times the whole GPU", "kernels that need no more")
         for size, total in zip(found.sizes, totals, strict=True):
             sizes.add_row(str(size), f"{total:.0f} µs", f"{total / totals[-1]:.2f}", str(thresholds.count(size)))
-        longest = Table("kernel", "symbol", *(f"{size} CUs" for size in found.sizes), title="longest kernels")
-        for kernel in answer["longest"]:
-            longest.add_row(str(kernel["kernel"]), kernel["symbol"], *(f"{time:.1f}" for time in kernel["micros"]))
+        kernels = Table("kernel", "symbol", *(f"{size} CUs" for size in found.sizes), title="longest kernels")
+        for kernel in longest:
+            kernels.add_row(str(kernel["kernel"]), kernel["symbol"], *(f"{time:.1f}" for time in kernel["micros"]))
         title = f"{found.name}: {len(found.kernels)} kernels a request on {found.product}, {found.origin.lower()}"
-        return Stack(title, sizes, longest)
+        return Stack(title, sizes, kernels)
 
     return Found(answer, shown)
 

@@ -1,6 +1,7 @@
 """What a run was: for machines as JSON, for people as a table and one HTML page.
 
-Times and rates are in GPU time: wall time over `timeScale`, which is 1 on a real GPU.
+Times and rates are in GPU time (wall time over `timeScale`, which is 1 on a real GPU) and of the steady part of the
+run: from when every worker was warm to when the run began to end.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from eclip.host import results
-from eclip.host.chip import Reading
+from eclip.host.history import Look
 from eclip.host.readings import Totals
 from eclip.host.run import Run
 from eclip.host.shared_gpu import SharedGpu
@@ -83,28 +84,33 @@ def _strip(group: Group) -> svg.Run:
 
 
 def _gpu(run: Run, gpu: SharedGpu) -> dict[str, Any]:
-    energy = gpu.energy
+    steady = run.history.steady(gpu.workers, run.stopped or run.ended)
     return {
         "gpu": gpu.name,
         "product": gpu.chip.gpu.product,
         "timeScale": gpu.chip.time_scale,
         "strategy": gpu.last_strategy,
-        "energy": _energy(energy) if energy else None,
+        "steady": _steady(gpu, *steady) if steady else None,
         "trace": str(gpu.chip.trace) if gpu.chip.trace else None,
         "plan": shapes.plan_json(gpu.chip.gpu, gpu.last_plan.full) if gpu.last_plan else None,
-        "workloads": [_workload(run, gpu, name) for name in gpu.records],
+        "workloads": [_workload(run, gpu, name, steady) for name in gpu.records],
     }
 
 
-def _energy(reading: Reading) -> dict[str, float]:
+def _steady(gpu: SharedGpu, first: Look, last: Look) -> dict[str, Any]:
+    """Length, energy and use of the time in which all workers were warm."""
+    gpu_seconds = (last.at - first.at) / gpu.chip.time_scale
+    if gpu.name not in first.meters or gpu.name not in last.meters:
+        return {"gpuSeconds": gpu_seconds, "joules": None, "averageBusyCus": None}
+    used = last.meters[gpu.name].minus(first.meters[gpu.name])
     return {
-        "gpuSeconds": reading.micros / 1e6,
-        "joules": reading.joules,
-        "averageBusyCus": reading.busy_cu_micros / reading.micros if reading.micros else 0.0,
+        "gpuSeconds": gpu_seconds,
+        "joules": used.joules,
+        "averageBusyCus": used.busy_cu_micros / used.micros if used.micros else 0.0,
     }
 
 
-def _workload(run: Run, gpu: SharedGpu, name: str) -> dict[str, Any]:
+def _workload(run: Run, gpu: SharedGpu, name: str, steady: tuple[Look, Look] | None) -> dict[str, Any]:
     record = gpu.records[name]
     return {
         "name": name,
@@ -114,25 +120,27 @@ def _workload(run: Run, gpu: SharedGpu, name: str) -> dict[str, Any]:
         "why": record.proof.why,
         "log": str(gpu.processes.log(name)),
         "result": results.of_log(gpu.processes.log(name)),
-        "workers": [_worker(run, gpu, worker) for worker in record.workers],
+        "workers": [_worker(run, gpu, worker, steady) for worker in record.workers],
     }
 
 
-def _worker(run: Run, gpu: SharedGpu, worker: str) -> dict[str, Any]:
+def _worker(run: Run, gpu: SharedGpu, worker: str, steady: tuple[Look, Look] | None) -> dict[str, Any]:
     totals = run.totals().get(worker, Totals())
+    done = steady[1].done_since(steady[0], worker) if steady else totals
+    seconds = steady[1].at - steady[0].at if steady else run.ended - run.began
     scale = gpu.chip.time_scale
+    times = done.request_micros
     part = next((p for p in gpu.last_plan.full.workers if p.name == worker), None) if gpu.last_plan else None
-    times = totals.request_micros
     quantiles = {f"p{round(100 * q)}Micros": times.quantile(q) for q in (0.5, 0.95, 0.99)}
-    mean = times.mean_micros
+    measured = {"meanMicros": times.mean_micros, **quantiles}
     return {
         "name": worker,
-        "requests": totals.requests,
-        "requestsPerSecond": totals.requests * scale / max(run.ended - run.began, 1e-9),
-        "meanMicros": mean / scale if mean else None,
-        **{key: value / scale if value else None for key, value in quantiles.items()},
+        "requestsInAll": totals.requests,
+        "requests": done.requests,
+        "requestsPerSecond": done.requests * scale / max(seconds, 1e-9),
+        **{key: value / scale if value else None for key, value in measured.items()},
         "launches": totals.launches,
-        "hopsPerRequest": totals.hops / totals.requests if totals.requests else 0.0,
+        "hopsPerRequest": done.hops / done.requests if done.requests else 0.0,
         "mismatches": totals.mismatches,
         "soloMicros": part.solo_micros if part else None,
         "predictedMicros": part.predicted_micros if part else None,
@@ -144,10 +152,13 @@ def _notes(gpu: Mapping[str, Any]) -> list[str]:
     notes = [f"GPU {gpu['gpu']} ({gpu['product']}), strategy {gpu['strategy']}."]
     if gpu["timeScale"] != 1:
         notes.append(f"Emulated: 1 µs of GPU time took {gpu['timeScale']:g} µs; times and rates above are in GPU time.")
-    if energy := gpu["energy"]:
+    steady = gpu["steady"]
+    if steady is None:
+        notes.append("The run was never steady: rates and latencies cover all of it, starts included.")
+    elif steady["joules"] is not None:
         notes.append(
-            f"{energy['joules']:.1f} J over {energy['gpuSeconds']:.2f} s of GPU time, idle power included; "
-            f"{energy['averageBusyCus']:.1f} CUs busy on average."
+            f"Steady for {steady['gpuSeconds']:.2f} s of GPU time: {steady['joules']:.1f} J, idle power included, and "
+            f"{steady['averageBusyCus']:.1f} CUs busy on average."
         )
     return notes
 
