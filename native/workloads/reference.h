@@ -14,6 +14,8 @@ class Reference {
   uint64_t checksum(uint64_t request);
 
  private:
+  uint64_t run(uint64_t input);
+
   const Model &model_;
   std::vector<Launch> launches_;
   std::vector<uint32_t> words_;

@@ -28,20 +28,22 @@ struct Served {
   uint64_t checksum;
 };
 
-// One thread that serves one model: every `share`-th request of it.
+// One of the `share` threads that serve one model. Each takes the next request, so that the requests served are always
+// the first ones, whenever the program is stopped.
 struct Server {
   const Model *model;
   uint32_t batch;
   unsigned thread, share;
+  std::shared_ptr<std::atomic<uint64_t>> next;
   std::unique_ptr<Lane> lane;
   std::unique_ptr<Issuer> issuer;
   std::vector<Served> served;
   Outcome outcome;
 };
 
-bool more(const Options &options, uint64_t request, Clock::time_point start) {
+bool more(const Server &server, const Options &options, Clock::time_point start) {
   if (stopped.load(std::memory_order_relaxed)) return false;
-  if (options.requests && request >= options.requests) return false;
+  if (options.requests && server.next->load() >= options.requests) return false;
   return options.seconds <= 0 || std::chrono::duration<double>(Clock::now() - start).count() < options.seconds;
 }
 
@@ -53,10 +55,12 @@ void sleep_until(Clock::time_point due) {
 
 void loop(Server &server, const Options &options, Clock::time_point start) {
   Pace pace(options, server.thread, server.share, start);
-  for (uint64_t request = server.thread; more(options, request, start); request += server.share) {
+  while (more(server, options, start)) {
     const Clock::time_point due = pace.next();
     sleep_until(due);
-    if (stopped.load(std::memory_order_relaxed)) break;
+    if (!more(server, options, start)) break;
+    const uint64_t request = server.next->fetch_add(1);
+    if (options.requests && request >= options.requests) break;
     server.lane->set_input(request % kInputs);
     server.issuer->run();
     const Clock::time_point now = Clock::now();
@@ -81,8 +85,10 @@ std::vector<Server> make_servers(const std::vector<const Model *> &models, const
   for (const Model *model : models) {
     // Training changes its parameters from step to step: one thread only.
     const unsigned share = model->stateful ? 1 : variant_threads(options.variant);
+    const auto next = std::make_shared<std::atomic<uint64_t>>(0);
+    const uint32_t batch = options.batch ? options.batch : model->batch;
     for (unsigned thread = 0; thread < share; ++thread)
-      servers.push_back({model, options.batch ? options.batch : model->batch, thread, share, {}, {}, {}, {}});
+      servers.push_back({model, batch, thread, share, next, {}, {}, {}, {}});
   }
   return servers;
 }
