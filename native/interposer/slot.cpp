@@ -81,7 +81,11 @@ std::shared_ptr<const Plan> Slot::plan(uint32_t device_cus) {
   const uint64_t generation = control_ ? __atomic_load_n(&control_->generation, __ATOMIC_ACQUIRE) : 0;
   if (generation != seen_) {
     seen_ = generation;
-    load(generation, device_cus);
+    if (generation == 0) {
+      plan_.reset();  // the slot was removed
+    } else {
+      load(generation, device_cus);
+    }
   }
   return plan_;
 }

@@ -23,8 +23,8 @@
 #define ECLIP_MODELS 8u
 #define ECLIP_STREAMS 16u
 #define ECLIP_MASK_WORDS 32u
-/* Request times: bucket 8 * o + s holds those from 2^o * (1 + s / 8) us up to the start of the next bucket; the first one
- * also what is shorter, the last one also what is longer. */
+/* Request times: bucket i holds those from 2^(i / 8) us up to the start of the next bucket; the first one also what is
+ * shorter, the last one also what is longer. */
 #define ECLIP_BUCKETS 208u
 #define ECLIP_REASONS 24u
 
@@ -32,7 +32,7 @@
 typedef struct eclip_control {
   uint32_t magic;
   uint32_t version;
-  uint64_t generation; /* 0: no table yet */
+  uint64_t generation; /* 0: no table (yet, or not any more: the slot was removed) */
   uint64_t active;     /* bit i: worker i of the mix is busy; selects the variant of the table */
 } eclip_control;
 

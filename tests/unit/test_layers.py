@@ -1,0 +1,103 @@
+"""Who may import whom, and which modules touch the world outside. Read from the sources; nothing is imported."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "core" / "eclip"
+WORLD = {"asyncio", "ctypes", "fcntl", "mmap", "multiprocessing", "os", "select", "shutil", "signal", "socket"}
+WORLD |= {"subprocess", "sys", "tempfile", "termios", "threading", "time"}
+EDGES = {
+    "contention": "hands its arrays to the native contention model",
+    "contention_abi": "calls the native contention model",
+    "emulated": "lays out an emulated GPU's files",
+    "optimize.paths": "calls the native path search",
+    "planning": "says how long the search took",
+    "slot": "owns the folders of slots",
+    "stats": "reads what programs report",
+}
+"""Modules of the domain that touch the world, and why. Everything else under eclip (but host and cli) is pure."""
+COMPONENTS = {"eclip_operator", "eclip_device_plugin", "eclip_node_agent", "kopf", "grpc", "kubernetes"}
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Absolute names of all modules that a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def layer(module: str) -> str:
+    """`cli`, `host`, `report`, `wire`, or the domain."""
+    first = module.split(".", maxsplit=1)[0]
+    return first if first in ("cli", "host", "report", "wire") else "domain"
+
+
+def layers_imported(module: str) -> set[str]:
+    ours = [name.removeprefix("eclip.") for name in imports(MODULES[module]) if name.startswith("eclip.")]
+    return {layer(name) for name in ours if any(name == known or name.startswith(f"{known}.") for known in MODULES)}
+
+
+PURE = [name for name in MODULES if layer(name) == "domain" and name not in EDGES]
+
+
+def test_the_modules_named_here_exist() -> None:
+    assert set(EDGES) <= set(MODULES)
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_a_pure_module_does_not_touch_the_world(module: str) -> None:
+    touched = {name.split(".", maxsplit=1)[0] for name in imports(MODULES[module])} & WORLD
+
+    assert touched == set(), f"eclip.{module} should leave {touched} to an edge; see EDGES"
+
+
+@pytest.mark.parametrize("module", EDGES)
+def test_an_edge_is_one(module: str) -> None:
+    touched = {name.split(".", maxsplit=1)[0] for name in imports(MODULES[module])} & WORLD
+
+    assert touched, f"eclip.{module} is pure; take it out of EDGES"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nobody_imports_a_component_of_the_cluster(module: str) -> None:
+    assert {name.split(".", maxsplit=1)[0] for name in imports(MODULES[module])} & COMPONENTS == set()
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if layer(name) == "domain"])
+def test_the_domain_knows_no_host_no_report_and_no_command_line(module: str) -> None:
+    assert layers_imported(module) <= {"domain", "wire"}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if layer(name) != "cli"])
+def test_nobody_imports_the_command_line(module: str) -> None:
+    assert "cli" not in layers_imported(module)
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "table"])
+def test_only_the_table_knows_its_wire_format(module: str) -> None:
+    assert layer(module) == "wire" or "wire" not in layers_imported(module)
+
+
+def test_the_emulated_gpu_is_reached_by_the_host_and_reports_only() -> None:
+    users = {name for name in MODULES if any(used.startswith("eclip.emulated") for used in imports(MODULES[name]))}
+
+    assert {layer(name) for name in users if not name.startswith("emulated")} <= {"cli", "host", "report"}
