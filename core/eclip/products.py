@@ -76,6 +76,8 @@ class Product:
     byte_microjoules: float
     masked_streams: int | None = None
     """Cap on masked streams over all workers; None: the queue slots alone decide."""
+    one_process: bool = False
+    """The workers are threads of one process and share its default stream."""
     shared_memory: bool = False
     preset: bool = False
     aliases: tuple[str, ...] = ()
