@@ -1,9 +1,7 @@
 """How every command answers: `-o json|yaml|table` on standard output, `--to FILE` into a file, whole or not at all."""
 
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +11,7 @@ import typer
 import yaml
 from rich.console import Console, RenderableType
 
-from eclip.errors import EclipError
+from eclip import atomic
 
 
 class Format(StrEnum):
@@ -52,30 +50,8 @@ def answer(value: Mapping[str, Any], form: Format, table: Callable[[], Renderabl
         EclipError: the file cannot be written.
     """
     if to is not None:
-        write_whole(to, text(value, form, table, width=120))
+        atomic.write(to, text(value, form, table, width=120))
     elif form is Format.TABLE:
         Console().print(table())
     else:
         sys.stdout.write(text(value, form, table))
-
-
-def write_whole(path: Path, content: str) -> None:
-    """Write a file so that a reader sees all of it or what was there before.
-
-    Raises:
-        EclipError: the folder does not exist or is not writable.
-    """
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise EclipError(f"{path}: cannot be written ({error.strerror})") from error
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(content)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        raise EclipError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        temporary.unlink(missing_ok=True)

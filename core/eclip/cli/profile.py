@@ -8,9 +8,9 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from eclip import atomic, slot
 from eclip import profile as profiles
-from eclip import slot
-from eclip.cli import output, values
+from eclip.cli import values
 from eclip.errors import InputError
 from eclip.host import chip, profiling
 
@@ -47,7 +47,7 @@ def profile(
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"Profiling {command[0]}", total=100)
         made = profiling.run(wish, found, root, lambda percent: bar.update(task, completed=percent))
-    output.write_whole(to, profiles.dump(made))
+    atomic.write(to, profiles.dump(made))
     scale = f" of GPU time ({found.time_scale:g} µs of wall time each)" if found.time_scale != 1 else ""
     told = f"{len(made.kernels)} kernels a request, {made.solo_micros:.0f} µs{scale} alone on {made.compute_units} CUs"
     console.print(f"{to}: {told}", markup=False, highlight=False, soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from eclip import slot
+from eclip import atomic, slot
 from eclip.cli import output, progress
 from eclip.errors import EclipError, NotInForceError
 from eclip.host.run import Run
@@ -56,7 +56,7 @@ def run(
     answer = run_report.answer(made)
     if report:
         whole = run_report.page(made, answer) if report.suffix == ".html" else json.dumps(answer, indent=2) + "\n"
-        output.write_whole(report, whole)
+        atomic.write(report, whole)
     output.answer(answer, form, lambda: run_report.table(answer), to)
     _judge(answer)
 

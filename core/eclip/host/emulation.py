@@ -41,8 +41,8 @@ def start(folder: Path, environment: Mapping[str, str]) -> Chip:
     """
     shared = environment.get("ECLIP_EMULATOR")
     if shared:
-        return _chip(_of_config(Path(shared)))
-    return _chip(_of_variables(folder, environment).create())
+        return chip_of(_of_config(Path(shared)))
+    return chip_of(_of_variables(folder, environment).create())
 
 
 def shape(environment: Mapping[str, str]) -> Gpu:
@@ -51,7 +51,8 @@ def shape(environment: Mapping[str, str]) -> Gpu:
     return (_of_config(Path(shared)) if shared else _of_variables(Path(), environment)).gpu
 
 
-def _chip(emulated: EmulatedGpu) -> Chip:
+def chip_of(emulated: EmulatedGpu) -> Chip:
+    """An emulated GPU as any other."""
     return Chip(
         gpu=emulated.gpu,
         product=emulated.row,

@@ -146,3 +146,25 @@ class LineView:
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+class QuietView:
+    """One changing line on a terminal, nothing elsewhere: for a run that is part of something larger."""
+
+    def __init__(self, console: Console, what: str) -> None:
+        self._status = console.status(what)
+        self._terminal = console.is_terminal
+
+    def __enter__(self) -> Self:
+        if self._terminal:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._status.stop()
+
+    def say(self, what: str) -> None:
+        """Kept in the run's report."""
+
+    def show(self, run: Run, now: float) -> None:
+        """Kept in the run's report."""

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from rich.table import Table
 
+from eclip import atomic
 from eclip.cli import output
 from eclip.errors import EclipError
 
@@ -54,7 +55,7 @@ def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.replace", no_space)
     with pytest.raises(EclipError, match="No space left"):
-        output.write_whole(file, "new")
+        atomic.write(file, "new")
 
     assert file.read_text() == "old"
     assert list(tmp_path.iterdir()) == [file]

@@ -17,7 +17,7 @@ def worker(name: str = "a", rate: float = 500.0, **changes: object) -> WorkerOut
         "formula_micros": 3000.0,
         "switches": 0.0,
         "average_compute_units": 60.0,
-        "checksum": "1",
+        "wrong_results": 0,
         "mismatches": 0,
     }
     return WorkerOutcome(name=name, rate=rate, **{**fields, **changes})  # type: ignore[arg-type]
@@ -61,10 +61,12 @@ def test_the_share_of_the_switches_comes_from_their_number_and_their_cost():
 
 def test_one_differing_checksum_is_told():
     same = Mix("m", 60, (outcome("whole-gpu", worker()), outcome("kernel-groups", worker())))
-    spoilt = replace(same, outcomes=(same.outcomes[0], outcome("kernel-groups", worker(checksum="2"))))
+    spoilt = replace(same, outcomes=(same.outcomes[0], outcome("kernel-groups", worker(wrong_results=2))))
 
-    assert comparison.rows(same)[0][-1] == "equal"
-    assert comparison.rows(spoilt)[0][-1] == "DIFFER"
+    assert [row[-1] for row in comparison.rows(same)] == ["equal", "equal"]
+    assert [row[-1] for row in comparison.rows(spoilt)] == ["equal", "2 DIFFER"]
+    assert same.checksums_equal
+    assert not spoilt.checksums_equal
 
 
 def test_errors_of_both_predictions_stand_beside_each_other():

@@ -1,0 +1,190 @@
+"""`make demo`: two mixes of the paper on an emulated MI50, under every strategy, compared.
+
+Everything is done anew each time: profiles, runs, plans, numbers. Nothing is taken from an earlier demo.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from eclip import atomic, profile, table
+from eclip.emulated import EmulatedGpu
+from eclip.errors import EclipError
+from eclip.host import emulation, entry, profiling, view
+from eclip.host.run import Run
+from eclip.profile import KernelProfile
+from eclip.report import comparison, demo_page, run_report, trace_excerpt
+from eclip.report.demo_outcome import Alone, alone, outcome
+
+STRATEGIES = ("whole-gpu", "static-split", "model-wise", "per-kernel", "kernel-groups")
+MIXES = {"Mix 7": ("alexnet", "alexnet", "alexnet"), "Mix 2": ("albert", "densenet201")}
+"""As the paper numbers them."""
+PROFILING = table.Profiling(warm_up_requests=2, repeats=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where the demo works, and for how long."""
+
+    folder: Path
+    time_scale: float
+    seconds: float
+    """Wall time of one run."""
+    console: Console
+
+    def chip(self, name: str, *, trace: bool = False) -> EmulatedGpu:
+        """A fresh emulated MI50, so that meters and traces begin at nothing."""
+        return EmulatedGpu("MI50", self.folder / "chips" / name, time_scale=self.time_scale, trace=trace).create()
+
+    def state(self) -> Path:
+        """The state root of the demo's runs; short, because sockets want short paths."""
+        return Path(os.environ["ECLIP_STATE"])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo and write its report. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="eclip.report.demo", description=__doc__)
+    parser.add_argument("--to", type=Path, default=Path("demo-output"), help="folder of the report")
+    parser.add_argument("--time-scale", type=float, default=16.0, help="wall time over GPU time")
+    parser.add_argument("--seconds", type=float, default=8.0, help="wall time of one run")
+    chosen = parser.parse_args(arguments)
+    shutil.rmtree(chosen.to, ignore_errors=True)
+    chosen.to.mkdir(parents=True)
+    with tempfile.TemporaryDirectory(prefix="eclip-demo-") as state, _state_root(Path(state)):
+        stage = Stage(chosen.to.resolve(), chosen.time_scale, chosen.seconds, Console())
+        try:
+            _play(stage)
+        except EclipError as error:
+            print(f"demo: {error}", file=sys.stderr)  # noqa: T201 - this is a program
+            return error.exit_code
+    return 0
+
+
+@contextmanager
+def _state_root(state: Path) -> Iterator[None]:
+    before = os.environ.get("ECLIP_STATE")
+    os.environ["ECLIP_STATE"] = str(state)
+    try:
+        yield
+    finally:
+        os.environ.pop("ECLIP_STATE")
+        if before is not None:
+            os.environ["ECLIP_STATE"] = before
+
+
+def _play(stage: Stage) -> None:
+    began = time.monotonic()
+    models = tuple(dict.fromkeys(model for mix in MIXES.values() for model in mix))
+    profiles = {model: _profile(stage, model) for model in models}
+    solo = {model: _alone(stage, model, profiles[model]) for model in models}
+    mixes = [_mix(stage, name, members, solo) for name, members in MIXES.items()]
+    for mix in mixes:
+        stage.console.print()
+        stage.console.print(demo_page.table(mix))
+        for sentence in comparison.verdict(mix):
+            stage.console.print(f"  {sentence}", markup=False, highlight=False)
+    atomic.write(stage.folder / "report.html", demo_page.page(mixes, solo, stage.time_scale, stage.seconds))
+    took = time.monotonic() - began
+    stage.console.print(f"\nReport: {_shown(stage.folder / 'report.html')} ({took:.0f} s)", highlight=False)
+    if not all(mix.checksums_equal for mix in mixes):
+        raise EclipError("a model computed something else under some strategy; see the table")
+
+
+def _profile(stage: Stage, model: str) -> KernelProfile:
+    """As `eclip profile` does it."""
+    to = stage.folder / "profiles" / f"{model}.yaml"
+    to.parent.mkdir(exist_ok=True)
+    stage.console.print(f"$ eclip profile --gpu emulated --to {_shown(to)} -- {model}", highlight=False)
+    chip = emulation.chip_of(stage.chip(f"profile-{model}"))
+    wish = profiling.Wish((str(_program(model)),), model, profiling.sizes(chip, None), PROFILING)
+    with stage.console.status(f"Profiling {model}"):
+        found = profiling.run(wish, chip, stage.state(), lambda _: None)
+    atomic.write(to, profile.dump(found))
+    return found
+
+
+def _alone(stage: Stage, model: str, kernels: KernelProfile) -> Alone:
+    report = _run(stage, f"alone-{model}", "whole-gpu", (model,), stage.seconds / 2)
+    return alone(model, kernels, report)
+
+
+def _mix(stage: Stage, name: str, members: tuple[str, ...], solo: Mapping[str, Alone]) -> comparison.Mix:
+    outcomes = []
+    for strategy in STRATEGIES:
+        where = f"{name.replace(' ', '').lower()}-{strategy}"
+        report = _run(stage, where, strategy, members, stage.seconds)
+        workers = dict(zip(_names(members), members, strict=True))
+        product = stage.chip(where).row
+        outcomes.append(
+            outcome(
+                strategy,
+                report,
+                models=workers,
+                solo=solo,
+                hop_micros=product.hop_micros,
+                trace=f"runs/{where}/trace.json",
+            )
+        )
+    return comparison.Mix(f"{name}: {' + '.join(members)}", stage.chip("any").gpu.compute_units, tuple(outcomes))
+
+
+def _run(stage: Stage, where: str, strategy: str, members: tuple[str, ...], seconds: float) -> Mapping[str, object]:
+    """As `eclip run --for` does it: report, log and trace end up in a folder of the run's own."""
+    folder = stage.folder / "runs" / where
+    folder.mkdir(parents=True)
+    file = folder / "colocation.yaml"
+    file.write_text(_colocation(strategy, members))
+    stage.console.print(f"$ eclip run {_shown(file)} --for {seconds:g}", highlight=False)
+    emulated = stage.chip(where, trace=True)
+    os.environ["ECLIP_EMULATOR"] = str(emulated.config_path)
+    try:
+        with view.QuietView(stage.console, f"{strategy}: {', '.join(members)}") as quiet:
+            run = Run(file, stage.state(), folder / "logs", quiet)
+            run.work(seconds)
+    finally:
+        del os.environ["ECLIP_EMULATOR"]
+    report = run_report.answer(run)
+    atomic.write(folder / "report.html", run_report.page(run, report))
+    trace_excerpt.write(emulated, folder / "trace.json")
+    shutil.rmtree(emulated.folder)
+    return report
+
+
+def _colocation(strategy: str, members: tuple[str, ...]) -> str:
+    head = ["apiVersion: eclip.dev/v1alpha1", "kind: Colocation", "spec:", "  gpu: emulated"]
+    lines = [*head, f"  strategy: {strategy}", "  workloads:"]
+    for name, model in zip(_names(members), members, strict=True):
+        lines.append(f"  - {{name: {name}, command: [{_program(model)}], profiles: [../../profiles/{model}.yaml]}}")
+    return "\n".join(lines) + "\n"
+
+
+def _names(members: tuple[str, ...]) -> list[str]:
+    """A model that is there twice gets a number."""
+    return [
+        model if members.count(model) == 1 else f"{model}-{members[:place].count(model) + 1}"
+        for place, model in enumerate(members)
+    ]
+
+
+def _program(model: str) -> Path:
+    path = entry.NATIVE / "workloads" / model
+    if not path.exists():
+        raise EclipError(f"{path} is missing; 'make native' builds it")
+    return path
+
+
+def _shown(path: Path) -> str:
+    return os.path.relpath(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

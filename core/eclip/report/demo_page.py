@@ -1,0 +1,91 @@
+"""The demo's results, on the terminal and as one HTML page."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+
+from eclip.report import comparison, html, svg
+from eclip.report.comparison import Mix, Outcome
+from eclip.report.demo_outcome import Alone
+
+
+def table(mix: Mix) -> Table:
+    """One row a strategy; what is best in its column stands out."""
+    made = Table(title=mix.name, title_justify="left")
+    for column in comparison.COLUMNS:
+        made.add_column(column, justify="left" if column == "strategy" else "right")
+    best = max(range(len(mix.outcomes)), key=lambda index: mix.outcomes[index].throughput)
+    for index, row in enumerate(comparison.rows(mix)):
+        made.add_row(*row, style="bold" if index == best else "")
+    return made
+
+
+def page(mixes: Sequence[Mix], solo: Mapping[str, Alone], time_scale: float, seconds: float) -> str:
+    """Everything, with plots and links to the traces."""
+    parts = [html.paragraph(text) for text in _method(time_scale, seconds)]
+    parts.append(html.table(*_alone(solo)))
+    for mix in mixes:
+        parts += _mix(mix)
+    return html.page("ECLIP on an emulated MI50", parts)
+
+
+def _method(time_scale: float, seconds: float) -> list[str]:
+    return [
+        f"Unmodified HIP programs on the distribution's own HIP runtime, over an emulated MI50: 1 µs of GPU time took "
+        f"{time_scale:g} µs of wall time; all times and rates are in GPU time. Every run took {seconds:g} s of wall "
+        "time; numbers are of the part in which every model was warm. Nothing here was measured on silicon: the chip's "
+        "parameters are those of the product table, each with its source.",
+        "Throughput: sum over the models of their rate over the rate they reach alone. Worst p95: the largest p95 over "
+        "the mean time alone. Switches: changes of stream per request as counted while it ran, summed over the models. "
+        "req/J: requests of all models over the energy of the whole chip, idle power included. Model error and formula "
+        "error: largest relative error of the time of a request by the contention model and by the paper's formula.",
+    ]
+
+
+def _alone(solo: Mapping[str, Alone]) -> tuple[list[str], list[list[str]]]:
+    columns = ["alone on the whole GPU", "kernels", "a request", "its kernels", "host's share"]
+    rows = [
+        [
+            found.model,
+            str(found.kernels),
+            f"{found.request_micros:.0f} µs",
+            f"{found.kernel_micros:.0f} µs",
+            f"{found.host_share:.1%}",
+        ]
+        for found in solo.values()
+    ]
+    return columns, rows
+
+
+def _mix(mix: Mix) -> list[str]:
+    strategies = [outcome.strategy for outcome in mix.outcomes]
+    best = max(range(len(mix.outcomes)), key=lambda index: mix.outcomes[index].throughput)
+    workers = [worker.name for worker in mix.outcomes[0].workers]
+    return [
+        html.heading(mix.name),
+        html.table(comparison.COLUMNS, comparison.rows(mix), best=[best]),
+        html.items(comparison.verdict(mix)),
+        svg.bars("throughput, by model", "x solo", strategies, _by_worker(mix, workers, "speed")),
+        svg.bars("p95 over the time alone", "x solo", strategies, _by_worker(mix, workers, "tail")),
+        svg.bars(
+            "requests per joule",
+            "req/J",
+            strategies,
+            {"requests per joule": [outcome.requests_per_joule for outcome in mix.outcomes]},
+        ),
+        svg.bars("CUs busy on average", "CUs", strategies, {"CUs": [outcome.busy_cus for outcome in mix.outcomes]}),
+        "<p>Traces (open them in <a href='https://ui.perfetto.dev'>Perfetto</a>) and reports: "
+        + ", ".join(_links(outcome) for outcome in mix.outcomes)
+        + "</p>",
+    ]
+
+
+def _links(outcome: Outcome) -> str:
+    report = outcome.trace.replace("trace.json", "report.html")
+    return f"{html.link(outcome.trace, outcome.strategy)} ({html.link(report, 'report')})"
+
+
+def _by_worker(mix: Mix, workers: Sequence[str], value: str) -> dict[str, list[float]]:
+    return {
+        name: [getattr(outcome.workers[index], value) for outcome in mix.outcomes] for index, name in enumerate(workers)
+    }
