@@ -73,7 +73,7 @@ Client::Client(Options from_environment)
   }
   put(stats.client().mode, options.mode);
   if (options.mode == ECLIP_PROFILE) {
-    profiler = std::make_unique<Profiler>(options.slot + "/profile", kernels, streams, stats);
+    profiler = std::make_unique<Profiler>(options.slot + "/profile", kernels, streams, slot, stats);
   }
 }
 

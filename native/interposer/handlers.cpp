@@ -210,6 +210,11 @@ using DriverLaunchConfig = hip::DriverLaunchConfig;
     watch(stream);                                 \
     return runtime.name args;                      \
   }
+#define SYNC(ret, name, params, args)              \
+  ret Handlers::name params {                      \
+    client.thread().waited = true;                 \
+    return runtime.name args;                      \
+  }
 #define MARK(ret, name, params, args)
 #define LOADER(ret, name, params, args)
 #include "hooks.def"

@@ -30,6 +30,7 @@ struct Handlers {
 #define PASS(ret, name, params, args, reason) ret name params;
 #define OBSERVE(ret, name, params, args) ret name params;
 #define WATCH(ret, name, params, args, stream) ret name params;
+#define SYNC(ret, name, params, args) ret name params;
 #define MARK(ret, name, params, args) ret name params;
 #define LOADER(ret, name, params, args)
 #include "hooks.def"

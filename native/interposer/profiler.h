@@ -1,13 +1,94 @@
+// Profile mode: finds the request in the launches of the program, then times each of its kernels at each size, one
+// request at one size, and writes the profile into the slot. Kernels run one after the other while they are timed, by
+// waits on the device; the host never waits.
 #pragma once
+
+#include <mutex>
 #include <string>
-#include "runtime.h"
+#include <unordered_map>
+#include <vector>
+
+#include "entry.h"
 #include "kernels.h"
+#include "period.h"
+#include "profile_file.h"
+#include "profile_text.h"
+#include "slot.h"
 #include "streams.h"
+
 namespace eclip {
-struct Thread; struct Track; struct Launch; class Issue;
+
+class Issue;
+struct Launch;
+struct Thread;
+struct Track;
+
 class Profiler {
  public:
-  Profiler(std::string, Kernels &, Streams &, Stats &) {}
-  hip::Error launch(const Runtime &, Thread &, AppStream &, Track &, const Launch &, const Issue &, Kernels::Found) { return 0; }
+  Profiler(const std::string &path, Kernels &kernels, Streams &streams, Slot &slot, Stats &stats);
+
+  hip::Error launch(const Runtime &runtime, Thread &thread, AppStream &stream, Track &track, const Launch &launch,
+                    const Issue &issue, Kernels::Found kernel);
+
+ private:
+  enum class State { Searching, Aligning, Measuring, Done };
+
+  // What one kernel of the request is, and its times so far.
+  struct Position {
+    uint32_t item = 0;
+    hip::Event start = nullptr, stop = nullptr;
+    int pending_size = -1;                     // the size at which the events' kernel ran; -1: read already
+    bool pending_counts = false;               // not a warm-up
+    std::vector<std::vector<double>> samples;  // [size], micros
+  };
+
+  // One launch as far as the profile is concerned.
+  struct Item {
+    KernelKey key;
+    uint64_t stream_id;
+    StreamKind kind;
+    bool operator==(const Item &other) const { return key == other.key && stream_id == other.stream_id; }
+  };
+  struct ItemHash {
+    size_t operator()(const Item &item) const { return KernelKeyHash()(item.key) ^ item.stream_id; }
+  };
+
+  uint32_t record(Thread &thread, const AppStream &stream, const KernelKey &key);
+  void search();
+  bool aligned() const;
+  void lose_place();
+  bool choose_sizes(uint32_t device_cus);
+  hip::Error time(const Runtime &runtime, AppStream &stream, Track &track, const Launch &launch, const Issue &issue,
+                  bool denied);
+  hip::Error run_on(const Runtime &runtime, AppStream &stream, MaskedStream *target, const Launch &launch,
+                    const Issue &issue, Position &position);
+  void read_times(const Runtime &runtime, Position &position);
+  void end_of_pass();
+  void finish();
+
+  Kernels &kernels_;
+  Streams &streams_;
+  Slot &slot_;
+  Stats &stats_;
+  ProfileFile file_;
+  std::mutex mutex_;
+  State state_ = State::Searching;
+  const Thread *owner_ = nullptr;  // the thread whose requests are profiled: the first that launches anything
+  std::shared_ptr<const Plan> plan_;
+  std::vector<size_t> sets_;  // of the plan, by size; one more size is the whole GPU
+  AppStream bench_;           // stands for all application streams: kernels run one by one here
+  hip::Event last_stop_ = nullptr;
+
+  std::vector<Recorded> sequence_;
+  std::vector<Item> items_;
+  std::unordered_map<Item, uint32_t, ItemHash> item_index_;
+  uint64_t last_launch_ns_ = 0;
+  size_t next_search_ = 24;
+
+  std::vector<Position> cycle_;
+  size_t position_ = 0;
+  size_t out_of_place_ = 0;
+  uint32_t pass_ = 0;
 };
-}
+
+}  // namespace eclip

@@ -13,6 +13,7 @@ struct Runtime {
 #define PASS(ret, name, params, args, reason) HOOK(ret, name, params)
 #define OBSERVE(ret, name, params, args) HOOK(ret, name, params)
 #define WATCH(ret, name, params, args, stream) HOOK(ret, name, params)
+#define SYNC(ret, name, params, args) HOOK(ret, name, params)
 #define MARK(ret, name, params, args) HOOK(ret, name, params)
 #define LOADER(ret, name, params, args)
   using Error = hip::Error;

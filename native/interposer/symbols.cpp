@@ -77,6 +77,7 @@ Runtime *resolve(void *hip, void *roctx) {
 #define PASS(ret, name, params, args, reason) REDIRECT(ret, name, params, args)
 #define OBSERVE(ret, name, params, args) REDIRECT(ret, name, params, args)
 #define WATCH(ret, name, params, args, stream) REDIRECT(ret, name, params, args)
+#define SYNC(ret, name, params, args) REDIRECT(ret, name, params, args)
 #define MARK(ret, name, params, args)              \
   if (roctx) {                                     \
     REDIRECT_FROM(roctx, name)                     \
@@ -167,6 +168,7 @@ using eclip::hip::Stream;
 #define PASS(ret, name, params, args, reason) ECLIP_WRAPPER(ret, name, params, args, false)
 #define OBSERVE(ret, name, params, args) ECLIP_WRAPPER(ret, name, params, args, false)
 #define WATCH(ret, name, params, args, stream) ECLIP_WRAPPER(ret, name, params, args, false)
+#define SYNC(ret, name, params, args) ECLIP_WRAPPER(ret, name, params, args, false)
 #define MARK(ret, name, params, args) ECLIP_WRAPPER(ret, name, params, args, true)
 #define LOADER(ret, name, params, args)
 #include "hooks.def"
@@ -183,6 +185,7 @@ const Wrapper *wrappers(size_t &count) {
 #define PASS(ret, name, params, args, reason) REDIRECT(ret, name, params, args)
 #define OBSERVE(ret, name, params, args) REDIRECT(ret, name, params, args)
 #define WATCH(ret, name, params, args, stream) REDIRECT(ret, name, params, args)
+#define SYNC(ret, name, params, args) REDIRECT(ret, name, params, args)
 #define MARK(ret, name, params, args) REDIRECT(ret, name, params, args)
 #define LOADER(ret, name, params, args)
 #include "hooks.def"

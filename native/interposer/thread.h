@@ -36,6 +36,7 @@ struct Thread {
   Kernels::Cache kernels;
   StreamCache streams;
   Marks marks;
+  bool waited = false;  // for the device, since the last launch
   std::vector<std::unique_ptr<Track>> tracks;
   size_t last_track = 0;
 

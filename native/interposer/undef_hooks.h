@@ -5,5 +5,6 @@
 #undef PASS
 #undef OBSERVE
 #undef WATCH
+#undef SYNC
 #undef MARK
 #undef LOADER

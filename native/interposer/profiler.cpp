@@ -1,0 +1,261 @@
+#include "profiler.h"
+
+#include <algorithm>
+
+#include "launch.h"
+
+namespace eclip {
+
+namespace {
+
+constexpr size_t most_launches = 1u << 20;  // recorded before the search is given up
+constexpr size_t alignment_launches = 8;    // that must agree before a request is timed
+
+StreamKind kind_of(const AppStream &stream) {
+  switch (stream.kind) {
+    case AppStream::Kind::Null: return StreamKind::Null;
+    case AppStream::Kind::NonBlocking: return StreamKind::NonBlocking;
+    default: return StreamKind::Blocking;
+  }
+}
+
+}  // namespace
+
+Profiler::Profiler(const std::string &path, Kernels &kernels, Streams &streams, Slot &slot, Stats &stats)
+    : kernels_(kernels), streams_(streams), slot_(slot), stats_(stats), file_(path) {}
+
+hip::Error Profiler::launch(const Runtime &runtime, Thread &thread, AppStream &stream, Track &track,
+                            const Launch &launch, const Issue &issue, Kernels::Found kernel) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const bool capturing = streams_.capture_in_progress() && streams_.capturing(runtime, launch.stream);
+  if (!owner_) {
+    owner_ = &thread;
+  }
+  if (state_ == State::Done || &thread != owner_ || capturing) {
+    bump(track.counters->passed[capturing ? ECLIP_PASS_CAPTURING : ECLIP_PASS_OBSERVING]);
+    return issue.plain(launch.stream);
+  }
+  const uint32_t item = record(thread, stream, key_of(launch, kernel.name));
+  if (state_ == State::Measuring) {
+    if (cycle_[position_].item == item) {
+      const hip::Error error = time(runtime, stream, track, launch, issue, kernel.denied);
+      if (++position_ == cycle_.size()) {
+        end_of_pass();
+      }
+      return error;
+    }
+    lose_place();
+  }
+  if (state_ == State::Searching && sequence_.size() >= next_search_ &&
+      choose_sizes(streams_.device(runtime).reported_cus)) {
+    search();
+  }
+  if (state_ == State::Aligning && aligned()) {
+    state_ = State::Measuring;
+    position_ = 0;
+  } else if (state_ == State::Aligning && ++out_of_place_ > 4 * cycle_.size() + 256) {
+    state_ = State::Searching;
+    next_search_ = sequence_.size();
+  }
+  bump(track.counters->passed[ECLIP_PASS_OBSERVING]);
+  return issue.plain(launch.stream);
+}
+
+uint32_t Profiler::record(Thread &thread, const AppStream &stream, const KernelKey &key) {
+  const Item item{key, stream.id.load(std::memory_order_relaxed), kind_of(stream)};
+  const auto [entry, added] = item_index_.emplace(item, static_cast<uint32_t>(items_.size()));
+  if (added) {
+    items_.push_back(item);
+  }
+  const uint64_t now = now_ns();
+  const uint64_t gap = last_launch_ns_ == 0 ? 0 : (now - last_launch_ns_) / 1000;
+  last_launch_ns_ = now;
+  sequence_.push_back({entry->second, thread.waited, static_cast<uint32_t>(std::min<uint64_t>(gap, UINT32_MAX)),
+                       thread.marks.count});
+  thread.waited = false;
+  return entry->second;
+}
+
+// The sizes come with the node's table; without one there is nothing to measure.
+bool Profiler::choose_sizes(uint32_t device_cus) {
+  if (plan_ && plan_->generation == slot_.generation()) {
+    return true;
+  }
+  plan_ = slot_.plan(device_cus);
+  sets_.clear();
+  for (size_t set = 0; plan_ && set < plan_->sets.size(); ++set) {
+    sets_.push_back(set);
+  }
+  std::sort(sets_.begin(), sets_.end(),
+            [this](size_t one, size_t other) { return plan_->sets[one].count() < plan_->sets[other].count(); });
+  return plan_ != nullptr;
+}
+
+void Profiler::search() {
+  const std::optional<Cycle> found = find_cycle(sequence_);
+  next_search_ = sequence_.size() + sequence_.size() / 4 + 1;
+  if (!found) {
+    if (sequence_.size() > most_launches) {
+      state_ = State::Done;
+      file_.finish(ProfileFile::Failed, "no sequence of kernels repeats within " + std::to_string(sequence_.size()) +
+                                            " launches; mark the requests with roctx ranges");
+    }
+    return;
+  }
+  bool same = found->length == cycle_.size();
+  for (size_t at = 0; same && at < found->length; ++at) {
+    same = cycle_[at].item == sequence_[found->begin + at].item;
+  }
+  if (!same) {
+    cycle_.assign(found->length, Position());
+    for (size_t at = 0; at < found->length; ++at) {
+      cycle_[at].item = sequence_[found->begin + at].item;
+      cycle_[at].samples.resize(sets_.size() + 1);
+    }
+    pass_ = 0;
+  }
+  state_ = State::Aligning;
+  out_of_place_ = 0;
+}
+
+// The last launches are the end of a request.
+bool Profiler::aligned() const {
+  const size_t count = std::min(cycle_.size(), alignment_launches);
+  for (size_t back = 0; back < count; ++back) {
+    if (sequence_[sequence_.size() - 1 - back].item != cycle_[cycle_.size() - 1 - back].item) {
+      return false;
+    }
+  }
+  return sequence_.size() >= count;
+}
+
+void Profiler::lose_place() {
+  state_ = State::Aligning;
+  position_ = 0;
+  out_of_place_ = 0;
+}
+
+hip::Error Profiler::time(const Runtime &runtime, AppStream &stream, Track &track, const Launch &launch,
+                          const Issue &issue, bool denied) {
+  Position &position = cycle_[position_];
+  const size_t size = pass_ % (sets_.size() + 1);
+  read_times(runtime, position);
+  const bool ready = position.pending_size < 0 && launch.movable && !launch.start && !launch.stop &&
+                     !streams_.capture_in_progress();
+  MaskedStream *target = nullptr;
+  eclip_reason why = denied ? ECLIP_PASS_DENIED : ECLIP_PASS_WHOLE_GPU;
+  if (ready && size < sets_.size() && !denied && !stream.user_masked) {
+    target = streams_.masked(runtime, bench_, *plan_, sets_[size], why);
+    if (!target) {
+      state_ = State::Done;
+      file_.finish(ProfileFile::Failed, "no masked stream of " + std::to_string(plan_->sets[sets_[size]].count()) +
+                                            " CUs could be made, or its mask is not in force");
+    }
+  }
+  if (!ready || (size < sets_.size() && !target && !denied)) {
+    bump(track.counters->passed[ECLIP_PASS_UNSUPPORTED]);
+    return issue.plain(launch.stream);
+  }
+  position.pending_counts = pass_ >= plan_->warm_up_requests * (sets_.size() + 1);
+  const hip::Error error = run_on(runtime, stream, target, launch, issue, position);
+  position.pending_size = error == hip::success && position.start ? static_cast<int>(size) : -1;
+  bump(target ? track.counters->redirected : track.counters->passed[why]);
+  return error;
+}
+
+hip::Error Profiler::run_on(const Runtime &runtime, AppStream &stream, MaskedStream *target, const Launch &launch,
+                            const Issue &issue, Position &position) {
+  if (!position.start && (runtime.hipEventCreateWithFlags(&position.start, 0) != hip::success ||
+                          runtime.hipEventCreateWithFlags(&position.stop, 0) != hip::success)) {
+    position.start = nullptr;
+    return issue.plain(launch.stream);
+  }
+  const hip::Stream on = target ? target->handle : launch.stream;
+  if (target && (runtime.hipEventRecord(bench_.fork_event, launch.stream) != hip::success ||
+                 runtime.hipStreamWaitEvent(on, bench_.fork_event, 0) != hip::success)) {
+    return issue.plain(launch.stream);
+  }
+  if (last_stop_) {
+    runtime.hipStreamWaitEvent(on, last_stop_, 0);
+  }
+  const hip::Error error = issue.with_events(on, position.start, position.stop);
+  if (error == hip::success) {
+    last_stop_ = position.stop;
+    if (target && runtime.hipStreamWaitEvent(launch.stream, position.stop, 0) != hip::success) {
+      runtime.hipStreamSynchronize(on);
+    }
+  }
+  (void)stream;
+  return error;
+}
+
+// Times are read one request later, when they are there; what is not there yet is left out once.
+void Profiler::read_times(const Runtime &runtime, Position &position) {
+  if (position.pending_size < 0 || streams_.capture_in_progress() ||
+      runtime.hipEventQuery(position.stop) != hip::success) {
+    return;
+  }
+  float millis = 0;
+  if (runtime.hipEventElapsedTime(&millis, position.start, position.stop) == hip::success && position.pending_counts) {
+    position.samples[static_cast<size_t>(position.pending_size)].push_back(1000.0 * static_cast<double>(millis));
+  }
+  position.pending_size = -1;
+}
+
+void Profiler::end_of_pass() {
+  position_ = 0;
+  ++pass_;
+  const size_t wanted = std::max<size_t>(plan_->repeats, 1);
+  size_t fewest = wanted;
+  size_t sum = 0;
+  for (const Position &position : cycle_) {
+    for (const auto &samples : position.samples) {
+      fewest = std::min(fewest, samples.size());
+      sum += std::min(wanted, samples.size());
+    }
+  }
+  file_.progress(static_cast<uint32_t>(99 * sum / (wanted * cycle_.size() * (sets_.size() + 1))));
+  // Where some launch is often not timed, so many requests are enough.
+  const size_t patience = (plan_->warm_up_requests + 4 * wanted) * (sets_.size() + 1);
+  if (fewest >= wanted || (fewest > 0 && pass_ > patience)) {
+    finish();
+  } else if (pass_ > 4 * patience) {
+    state_ = State::Done;
+    file_.finish(ProfileFile::Failed, "a kernel of the request could never be timed at one of the sizes");
+  }
+}
+
+void Profiler::finish() {
+  ProfileText profile;
+  profile.name = stats_.client().executable;
+  profile.product = plan_->product;
+  profile.compute_units = plan_->compute_units;
+  for (size_t set : sets_) {
+    profile.sizes.push_back(plan_->sets[set].count());
+  }
+  profile.sizes.push_back(plan_->compute_units);
+  std::vector<uint64_t> streams;
+  std::unordered_map<NameId, uint32_t> symbols;
+  for (const Position &position : cycle_) {
+    const Item &item = items_[position.item];
+    const auto stream = std::find(streams.begin(), streams.end(), item.stream_id);
+    const auto number = static_cast<uint32_t>(stream - streams.begin());
+    if (stream == streams.end()) {
+      streams.push_back(item.stream_id);
+      profile.streams.push_back(item.kind);
+    }
+    const auto [symbol, added] = symbols.emplace(item.key.name, static_cast<uint32_t>(profile.symbols.size()));
+    if (added) {
+      profile.symbols.push_back(kernels_.name(item.key.name));
+    }
+    ProfiledKernel kernel{symbol->second, item.key, number, {}};
+    for (const auto &samples : position.samples) {
+      kernel.micros.push_back(median(samples));
+    }
+    profile.kernels.push_back(std::move(kernel));
+  }
+  state_ = State::Done;
+  file_.finish(ProfileFile::Complete, write_profile(profile));
+}
+
+}  // namespace eclip
