@@ -20,8 +20,8 @@ from eclip.topology import Gpu
 
 REQUESTS = 12
 """Of the slowest worker, after its first: the mean over them moves by less than 1 % with more."""
-HOP_BARRIERS = 1
-"""Between two masked streams, for the null stream: the kernel's own completion signal, and a wait on the next queue."""
+HOP_BARRIERS = 2
+"""Between two masked streams, for the null stream: a record behind the one kernel, a wait before the next."""
 OWN_STREAM_BARRIERS = 2
 """Between a masked stream and the null stream, by the runtime itself: a marker on one, a wait on the other."""
 FORK_BARRIERS = 2
@@ -39,6 +39,8 @@ class PlannedWorker:
     """Cover all kernels of one request, in order."""
     streams: tuple[Stream, ...]
     """Its masked streams; a group of another size must be of the whole GPU."""
+    request_gap_micros: float = 0.0
+    """The host's time between two requests, copies included. 0: not known; a request then seems shorter than it is."""
 
 
 def predict(gpu: Gpu, product: Product, workers: Sequence[PlannedWorker]) -> tuple[float, ...]:
@@ -46,17 +48,15 @@ def predict(gpu: Gpu, product: Product, workers: Sequence[PlannedWorker]) -> tup
     return forecast(gpu, product, workers).period_micros
 
 
-def forecast(
-    gpu: Gpu, product: Product, workers: Sequence[PlannedWorker], *, request_gap_micros: float = 0.0
-) -> Outcome:
-    """The same with power and busy CUs. The gap is the host's time between two requests of a worker."""
+def forecast(gpu: Gpu, product: Product, workers: Sequence[PlannedWorker]) -> Outcome:
+    """The same with power and busy CUs."""
     chip = Chip.of(gpu, product)
     loops = []
     for index, worker in enumerate(workers):
         spreads = _spreads(gpu, product, worker.profile.sizes)
         steps = _steps(chip, worker, [infer(call, spreads) for call in worker.profile.kernels])
         solo = sum(step.load.solo_micros for step in steps)
-        loops.append(Loop(steps, start_micros=index / len(workers) * solo, request_gap_micros=request_gap_micros))
+        loops.append(Loop(steps, index / len(workers) * solo, worker.request_gap_micros))
     return closed_loop(chip, loops, REQUESTS)
 
 

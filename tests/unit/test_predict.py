@@ -139,7 +139,7 @@ def test_further_streams_in_use_cost_everybody() -> None:
 
 def test_the_host_between_requests_is_added_where_it_is_known() -> None:
     worker = worker_of(profile_of([LONG]), [60])
-    quick, slow = (predict.forecast(GPU, ROW, [worker], request_gap_micros=gap) for gap in (0.0, 50.0))
+    quick, slow = (predict.forecast(GPU, ROW, [replace(worker, request_gap_micros=gap)]) for gap in (0.0, 50.0))
     assert slow.period_micros[0] - quick.period_micros[0] == pytest.approx(50.0)
     assert slow.watts < quick.watts
 
@@ -169,10 +169,7 @@ def truth(all_shapes: Sequence[Sequence[Shape]], sizes: Sequence[Sequence[int]])
     for index, (mine, own) in enumerate(zip(all_shapes, sizes, strict=True)):
         streams = {stream.compute_units: stream.cu_set for stream in LAYOUTS[len(sizes)][index]} | {60: CHIP.whole}
         loads = [contention.load_of(CHIP, shape, streams[size]) for shape, size in zip(mine, own, strict=True)]
-        hops = [
-            ROW.barrier_micros * (0 if at == 0 or own[at] == own[at - 1] else 2 if 60 in own[at - 1 : at + 1] else 1)
-            for at in range(len(own))
-        ]
+        hops = [2 * ROW.barrier_micros if at and own[at] != own[at - 1] else 0.0 for at in range(len(own))]
         steps = tuple(Step(load, SIZES.index(size), hop) for load, size, hop in zip(loads, own, hops, strict=True))
         solo = sum(load.solo_micros for load in loads)
         loops.append(Loop(steps, start_micros=index / len(sizes) * solo))
