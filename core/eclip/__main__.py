@@ -1,0 +1,7 @@
+"""`python -m eclip` is `eclip`."""
+
+import sys
+
+from eclip.cli import main
+
+sys.exit(main())
