@@ -84,8 +84,8 @@ $(STAMPS)/venv: pyproject.toml | $(STAMPS)/packages
 # The libraries of the wheel, for an old glibc.
 $(STAMPS)/runtime: $(STAMPS)/venv $(NATIVE_FILES)
 	@echo "Building the runtime libraries (zig; the first build takes two minutes)"
-	@cmake -S . -B build/runtime -G Ninja --log-level=WARNING -DCMAKE_TOOLCHAIN_FILE=native/zig.cmake \
-	  -DPython_EXECUTABLE=$(abspath $(BIN)/python)
+	@cmake -S . -B build/runtime -G Ninja --log-level=WARNING --no-warn-unused-cli -DCMAKE_TOOLCHAIN_FILE=native/zig.cmake \
+	  -DPython_EXECUTABLE=$(abspath $(BIN)/python) >/dev/null
 	@cmake --build build/runtime -j $(JOBS) -- --quiet
 	@cmake --install build/runtime --prefix core --strip >build/runtime/install.log
 	@touch $@
@@ -98,7 +98,7 @@ $(STAMPS)/testbed: $(STAMPS)/configured $(NATIVE_FILES)
 	@touch $@
 
 $(STAMPS)/configured: $(filter %CMakeLists.txt %.cmake,$(NATIVE_FILES)) | $(STAMPS)/packages
-	@cmake -S . -B build/testbed -G Ninja --log-level=WARNING -DECLIP_TESTBED=ON
+	@cmake -S . -B build/testbed -G Ninja --log-level=WARNING -DECLIP_TESTBED=ON >/dev/null
 	@mkdir -p $(@D) && touch $@
 
 .PHONY: help demo test unit native fmt lint gen bench docs clean lint-python lint-generated lint-cxx
