@@ -1,8 +1,10 @@
 """How every command answers: `-o json|yaml|table` on standard output, `--to FILE` into a file, whole or not at all."""
 
 import json
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +31,19 @@ To = Annotated[
         "--to", metavar="FILE", help="Write the answer to FILE (whole or not at all).", rich_help_panel="Answer"
     ),
 ]
+
+
+@contextmanager
+def reserved() -> Iterator[None]:
+    """Keep standard output for the answer: what native libraries print there goes to standard error (HiGHS greets)."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def text(answer: Mapping[str, Any], form: Format, table: Callable[[], RenderableType], width: int | None = None) -> str:

@@ -118,7 +118,7 @@ def plan(
             "sizes": _sizes(sizes),
         },
     )
-    with progress.working("Planning"):
+    with progress.working("Planning"), output.reserved():
         plans = [_planned(question, changes) for question in _questions(file, gpu, profiles or [])]
     if len(plans) == 1:
         output.answer(plans[0], form, lambda: shapes.plan_table(plans[0]), to)

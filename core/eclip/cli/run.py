@@ -49,7 +49,7 @@ def run(
     root = slot.state_root()
     folder = logs or root / "logs" / str(os.getpid())
     console = Console(stderr=True)
-    with (LiveView if console.is_terminal else LineView)(console) as view:
+    with output.reserved(), (LiveView if console.is_terminal else LineView)(console) as view:
         with progress.working(f"Planning {file}"):
             made = Run(file, root, folder, view)
         made.work(seconds)

@@ -72,8 +72,8 @@ class Host:
     def serve(name: str, model: str = "alexnet", *flags: str, more: str = "", command: bool = True) -> str:
         """A workload that serves alexnet, or another model, without end; or one that somebody else starts."""
         profile = next(PROFILES.glob(f"{model}-*.yaml"))
-        words = ", ".join([str(NATIVE / "workloads" / model), *(flags or ("--seconds", "1000"))])
-        parts = [f"name: {name}", f"command: [{words}]" if command else "", f"profiles: [{profile}]", more]
+        words = json.dumps([str(NATIVE / "workloads" / model), *(flags or ("--seconds", "1000"))])
+        parts = [f"name: {name}", f"command: {words}" if command else "", f"profiles: [{profile}]", more]
         return ", ".join(part for part in parts if part)
 
     @staticmethod
