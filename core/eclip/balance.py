@@ -8,14 +8,11 @@ the least sum of squared column sums: squares of the rows themselves do not depe
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
-Row = tuple[int, ...]
-Levels = tuple[Row, ...]
-"""One row of levels per worker, each descending."""
+from eclip import exchange
+from eclip.exchange import Levels, Row
 
-SEARCHABLE = 10
-"""Columns up to which an exact search is worth starting."""
+__all__ = ["Balanced", "Levels", "Row", "balance", "column_sums", "lower_bound", "placements", "poured"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +25,16 @@ class Balanced:
 
 
 def balance(levels: Levels, node_limit: int) -> Balanced:
-    """Orders the rows so that the sum of squared column sums is least. Exact, unless `node_limit` states are not enough."""
-    rows = _rearrange(levels)
+    """Orders the rows so that the sum of squared column sums is least. Exact, if `node_limit` states are enough.
+
+    Two rows are best in opposite order. More are rearranged, then evened out two columns at a time; where that does not
+    reach the lower bound, small cases are searched through.
+    """
+    bound = lower_bound(levels)
+    rows = exchange.even_out(_rearrange(levels), bound)
     squares = sum_of_squares(rows)
-    if len(levels) <= 2 or squares == lower_bound(levels):
-        return Balanced(rows, squares, proven=True)
-    if len(levels[0]) > SEARCHABLE:
-        return Balanced(rows, squares, proven=False)
-    return _search(levels, Balanced(rows, squares, proven=False), node_limit)
+    start = Balanced(rows, squares, proven=len(levels) <= 2 or squares == bound)
+    return start if start.proven else _search(levels, start, node_limit)
 
 
 def column_sums(rows: Levels) -> list[int]:
@@ -70,19 +69,10 @@ def poured(base: Sequence[int], amount: int, cap: int) -> int:
 
 
 def _rearrange(levels: Levels) -> Levels:
-    """Puts every row, then every group of rows, against the sum of the others until nothing improves."""
-    rows = list(levels)
-    for index in range(1, len(rows)):
-        rows[index] = _against(rows[index], column_sums(tuple(rows[:index])))
-    best = sum_of_squares(tuple(rows))
-    improving = len(rows) > 2 and best > lower_bound(levels)
-    while improving:
-        improving = False
-        for size in range(1, len(rows) // 2 + 1):
-            for group in combinations(range(len(rows)), size):
-                _move(rows, group)
-        squares = sum_of_squares(tuple(rows))
-        improving, best = squares < best, squares
+    """Puts every row against the sum of the rows before it."""
+    rows = [levels[0]]
+    for row in levels[1:]:
+        rows.append(_against(row, column_sums(tuple(rows))))
     return tuple(rows)
 
 
@@ -95,17 +85,6 @@ def _against(row: Row, sums: Sequence[int]) -> Row:
     return tuple(placed)
 
 
-def _move(rows: list[Row], group: tuple[int, ...]) -> None:
-    """Permutes the columns of a group of rows as one block, against the sum of the other rows."""
-    others = column_sums(tuple(row for index, row in enumerate(rows) if index not in group))
-    inside = column_sums(tuple(rows[index] for index in group))
-    targets = sorted(range(len(others)), key=lambda column: (others[column], -column))
-    sources = sorted(range(len(inside)), key=lambda column: (-inside[column], column))
-    moved = dict(zip(targets, sources, strict=True))
-    for index in group:
-        rows[index] = tuple(rows[index][moved[column]] for column in range(len(others)))
-
-
 def _search(levels: Levels, start: Balanced, node_limit: int) -> Balanced:
     """All multisets of column sums, row by row; one that cannot beat the best known is dropped."""
     order = sorted(range(len(levels)), key=lambda index: (-sum(value * value for value in levels[index]), index))
@@ -116,11 +95,12 @@ def _search(levels: Levels, start: Balanced, node_limit: int) -> Balanced:
         rest, cap = sum(map(sum, after)), sum(map(max, after))
         reached: dict[Row, tuple[Row, ...]] = {}
         for sums, rows in states.items():
-            for row in placements(sums, levels[index]):
+            # The last row has one best order; before it every order counts that can still lead to less.
+            for row in placements(sums, levels[index]) if after else [_against(levels[index], sums)]:
                 nodes += 1
                 if nodes > node_limit:
                     return start
-                total = tuple(sorted(value + level for value, level in zip(sums, row, strict=True)))
+                total = tuple(sorted(map(sum, zip(sums, row, strict=True))))
                 if total not in reached and poured(total, rest, cap) < start.squares:
                     reached[total] = _append(sums, rows, row)
         states = reached
@@ -158,9 +138,9 @@ def _fill(counts: Sequence[int], position: int, left: Counter[int], placed: Row)
 def _choose(values: Sequence[int], left: Counter[int], count: int) -> Iterator[Row]:
     """Descending selections of `count` levels out of those left, the greatest first."""
     if not values:
-        if count == 0:
-            yield ()
+        yield ()
         return
-    for taken in range(min(left[values[0]], count), -1, -1):
+    others = sum(left[value] for value in values[1:])
+    for taken in range(min(left[values[0]], count), max(0, count - others) - 1, -1):
         for rest in _choose(values[1:], left, count - taken):
             yield (values[0],) * taken + rest

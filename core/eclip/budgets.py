@@ -44,13 +44,13 @@ def check_streams(product: Product, demands: Mapping[str, Demand], max_streams: 
     limit = masked_limit(product, application, max_streams)
     if application > product.queue_slots:
         raise InfeasibleError(
-            f"the programs' own streams need {application} queues ({_listed(demands, 'application')}), but {product.name} "
-            f"holds {product.queue_slots} at one time; run fewer programs, or set GPU_MAX_HW_QUEUES=1 for them"
+            f"the programs' own streams need {application} queues ({_listed(demands, 'application')}), but "
+            f"{product.name} holds {product.queue_slots} at one time; run fewer programs, or set GPU_MAX_HW_QUEUES=1"
         )
     if masked > limit:
         raise InfeasibleError(
-            f"{masked} masked streams ({_listed(demands, 'masked')}) beside {application} of the programs' own are more "
-            f"than {_reason(product, application, limit, max_streams)}; use fewer sizes or fewer workers"
+            f"{masked} masked streams ({_listed(demands, 'masked')}) beside {application} of the programs' own are "
+            f"more than {_reason(product, limit, max_streams)}; use fewer sizes or fewer workers"
         )
 
 
@@ -58,7 +58,7 @@ def _listed(demands: Mapping[str, Demand], kind: str) -> str:
     return ", ".join(f"{name}: {getattr(demand, kind)}" for name, demand in demands.items())
 
 
-def _reason(product: Product, application: int, limit: int, max_streams: int | None) -> str:
+def _reason(product: Product, limit: int, max_streams: int | None) -> str:
     if limit == max_streams:
         return f"the {limit} masked streams that were allowed"
     if limit == product.masked_streams:

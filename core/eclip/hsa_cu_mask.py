@@ -53,7 +53,7 @@ def _cu_set(part: str, max_gpu: int, max_cu: int) -> tuple[list[int], CuSet] | N
 def _hex(digits: str, max_cu: int) -> CuSet:
     if not re.fullmatch(r"0X[0-9A-F]+", digits):
         return 0
-    return int(digits[2:], 16) & (1 << 32 * (max_cu // 32 + 1)) - 1
+    return int(digits, 0) & (1 << 32 * (max_cu // 32 + 1)) - 1
 
 
 def _bits(elements: Iterable[int]) -> CuSet:

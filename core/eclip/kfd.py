@@ -58,8 +58,8 @@ class _Node:
 def read_gpus(root: Path = TOPOLOGY) -> tuple[Gpu, ...]:
     """The GPUs of a topology tree, in the driver's order. `root` holds `nodes`, or is a whole /sys.
 
-    A node that the device cgroup hides from us is left out, as ROCm leaves it out. A GPU that the product table does not
-    know gets its LLVM target as the product's name. Raises InputError, naming the file, if the tree is damaged.
+    A node that the device cgroup hides from us is left out, as ROCm leaves it out. A GPU that the product table does
+    not know gets its LLVM target as the product's name. Raises InputError, naming the file, if the tree is damaged.
     """
     nodes = list(_nodes(root))
     hosts = {node.number: index for index, node in enumerate(node for node in nodes if node.cpu_cores)}
@@ -189,7 +189,7 @@ def _active(node: _Node) -> tuple[tuple[tuple[int, ...], ...], ...]:
     grid = _Grid(xccs, all_arrays // xccs // arrays, arrays, places)
     if odd or compute_units % xccs or not 0 < compute_units <= all_arrays * places:
         raise InputError(
-            f"{properties.path}: `simd_count` is {node.simds}; expected whole CUs, equally many on each of {xccs} XCCs, "
+            f"{properties.path}: `simd_count` is {node.simds}; expected whole CUs, equally many on {xccs} XCCs, "
             f"at most {all_arrays * places} ({all_arrays} arrays of {places})"
         )
     harvested = compute_units < all_arrays * places

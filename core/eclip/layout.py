@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, product
 
-from eclip import atoms, masks, overlap
+from eclip import atoms, evenness, masks, overlap
 from eclip.errors import InputError
 from eclip.overlap import AtomClass, Overlap
 from eclip.plan import CuSet, Stream
@@ -18,8 +18,8 @@ from eclip.products import Product
 from eclip.topology import Gpu
 
 MAX_WORKERS = 8
-NODE_LIMIT = 20_000
-"""States that the exact searches may look at: some tenths of a second."""
+SEARCH_EFFORT = 150_000
+"""Columns (atoms x states) that an exact search may look at: some tenths of a second."""
 MAX_CHAINS = 64
 """Ways of making all workers' sizes of atoms of unequal weight that are compared."""
 
@@ -64,7 +64,7 @@ def _solve(gpu: Gpu, kind: atoms.Kind, sizes: tuple[tuple[int, ...], ...]) -> La
     chains = [_chains(gpu, weights, counts, mine) for mine in sizes]
     best, proven = _best(weights, counts, chains)
     columns = [[unit for unit in units if unit.bit_count() == weight] for weight in weights]
-    held = _place(best, columns)
+    held = _place(gpu, best, columns)
     workers = tuple(_streams(held, index, mine) for index, mine in enumerate(sizes))
     for stream in (stream for streams in workers for stream in streams):
         masks.check(stream.cu_set, gpu)
@@ -117,7 +117,7 @@ def _best(weights: Sequence[int], counts: Sequence[int], chains: Sequence[list[C
     for classes in sorted(options, key=overlap.shared_bound):
         if best is not None and overlap.shared_bound(classes) > best.shared:
             break
-        found = overlap.least_overlap(classes, NODE_LIMIT)
+        found = overlap.least_overlap(classes, SEARCH_EFFORT // sum(counts))
         proven = proven and found.proven
         if best is None or (found.shared, found.largest_pair) < (best.shared, best.largest_pair):
             best = found
@@ -139,15 +139,19 @@ Held = list[tuple[CuSet, tuple[int, ...]]]
 """Every atom with the levels of all workers on it."""
 
 
-def _place(best: Overlap, columns: Sequence[Sequence[CuSet]]) -> Held:
-    """Gives atoms to the columns of the solution: any atom of the class would do, so the order of preference decides.
+def _place(gpu: Gpu, best: Overlap, columns: Sequence[Sequence[CuSet]]) -> Held:
+    """Gives atoms to the columns of the solution: any atom of the class would do, so preference and engines decide.
 
     The first worker takes atoms from the front, the second from the back; the others alternate where these are equal.
     """
+    engine_of = [cu.engine for cu in masks.deal(gpu)]
     held: Held = []
     for units, rows in zip(columns, best.rows, strict=True):
         levels = sorted(zip(*rows, strict=True), key=_front_and_back)
-        held += zip(units, levels, strict=True)
+        engines = [engine_of[(unit & -unit).bit_length() - 1] for unit in units]
+        # An engine per atom: whole engines, where evenness is none of ours.
+        placed = levels if len(set(engines)) == len(units) else evenness.even(levels, engines)
+        held += zip(units, placed, strict=True)
     return held
 
 

@@ -8,6 +8,7 @@ at a time. HIP hands masks through unchanged, except that from ROCm 5.7 on one H
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from eclip.errors import InputError
 from eclip.hsa_cu_mask import HsaCuMask, format_hsa_cu_mask, parse_hsa_cu_mask
@@ -51,6 +52,7 @@ class Cu:
     """Shader engine counted over all XCCs."""
 
 
+@lru_cache(maxsize=64)
 def deal(gpu: Gpu) -> tuple[Cu, ...]:
     """The CU that every mask bit leads to; the index is the bit.
 
@@ -118,8 +120,8 @@ def _check_xccs(cu_set: CuSet, what: str, gpu: Gpu) -> None:
     missing = sorted(set(range(gpu.xccs)) - served)
     if missing:
         raise InputError(
-            f"{what} has no CU on XCC {', '.join(map(str, missing))} of {gpu.product}: an XCC without a CU hangs or runs "
-            f"unmasked; name at least one CU on each of the {gpu.xccs} XCCs"
+            f"{what} has no CU on XCC {', '.join(map(str, missing))} of {gpu.product}: an XCC without a CU hangs or "
+            f"runs unmasked; name at least one CU on each of the {gpu.xccs} XCCs"
         )
 
 
