@@ -8,6 +8,7 @@ from pathlib import Path
 from eclip import kfd, products
 from eclip.host import gpus
 from eclip.host.meter import Meter
+from eclip.host.sysfs_meter import SysfsMeter
 from eclip.products import Product
 from eclip.topology import Gpu
 
@@ -39,7 +40,8 @@ def find(which: int | str, source: str, folder: Path) -> Chip:
     found = kfd.read_gpus()
     index = gpus.chosen(found, which, source)
     only = {"ROCR_VISIBLE_DEVICES": str(index)} if len(found) > 1 else {}
-    return Chip(found[index], products.product(found[index].product), only)
+    gpu = found[index]
+    return Chip(gpu, products.product(gpu.product), only, meter=SysfsMeter(gpu))
 
 
 def describe(which: int | str, source: str) -> Gpu:

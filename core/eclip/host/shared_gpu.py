@@ -10,6 +10,7 @@ from eclip.errors import EclipError
 from eclip.host import activity, entry, lifecycle, mix, readings, wants
 from eclip.host.chip import Chip
 from eclip.host.lifecycle import Life, MakePlan, MakeSlot, Phase, RemoveSlot, Start, Stop, Wanted
+from eclip.host.meter import MemoryWatch
 from eclip.host.processes import Processes
 from eclip.host.slots import Slots
 from eclip.plan import MixPlan
@@ -52,6 +53,7 @@ class SharedGpu:
         self.pulses: dict[str, activity.Activity] = {}
         self.processes = Processes(logs)
         self.intent: Intent | None = None
+        self._memory = MemoryWatch(chip.gpu.vram_bytes)
         self._slots = Slots(root)
         self._planned: lifecycle.Planned = ()
         self._say = say
@@ -102,6 +104,8 @@ class SharedGpu:
         """Read all statistics into the ledger."""
         for name in self.lives:
             self._look_at(name)
+        if self.chip.meter and (warning := self._memory.note(self.chip.meter.reading().vram_used_bytes)):
+            self._say(f"GPU {self.name}: {warning}")
 
     @property
     def workers(self) -> tuple[str, ...]:

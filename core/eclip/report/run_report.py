@@ -106,7 +106,9 @@ def _steady(gpu: SharedGpu, first: Look, last: Look) -> dict[str, Any]:
     return {
         "gpuSeconds": gpu_seconds,
         "joules": used.joules,
-        "averageBusyCus": used.busy_cu_micros / used.micros if used.micros else 0.0,
+        "averageBusyCus": used.busy_cu_micros / used.micros
+        if used.busy_cu_micros is not None and used.micros
+        else None,
     }
 
 
@@ -156,9 +158,10 @@ def _notes(gpu: Mapping[str, Any]) -> list[str]:
     if steady is None:
         notes.append("The run was never steady: rates and latencies cover all of it, starts included.")
     elif steady["joules"] is not None:
+        busy = steady["averageBusyCus"]
         notes.append(
-            f"Steady for {steady['gpuSeconds']:.2f} s of GPU time: {steady['joules']:.1f} J, idle power included, and "
-            f"{steady['averageBusyCus']:.1f} CUs busy on average."
+            f"Steady for {steady['gpuSeconds']:.2f} s of GPU time: {steady['joules']:.1f} J, idle power included"
+            + ("." if busy is None else f", and {busy:.1f} CUs busy on average.")
         )
     return notes
 
