@@ -172,6 +172,8 @@ class EmulatedGpu:
             with path.open("rb") as file:
                 page = file.read(_SUMMARY.size)
         except FileNotFoundError:
+            page = b""
+        if not any(page):  # the first program is about to make it
             return Reading(0, 0, 0, 0, Packets(), 0, 0, 0, 0, 0, 0)
         return _reading(page, str(path))
 

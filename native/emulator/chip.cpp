@@ -97,16 +97,12 @@ void Chip::open_file(const std::string &path) {
 
 void Chip::prepare(const GpuConfig &gpu, double time_scale) {
   /* Totals outlive the processes that made them; the clock goes on, so that traces of one chip have one time. */
-  ChipSummary kept{};
-  const ChipSummary &before = file_->summary;
-  const bool known = std::memcmp(before.magic, chip_magic, sizeof chip_magic) == 0 &&
-                     before.version == chip_version && before.compute_units == gpu.compute_units() &&
-                     before.time_scale == time_scale && before.epoch_ns <= wall_ns();
-  if (known) std::memcpy(static_cast<void *>(&kept), &before, sizeof kept);
-  std::memset(static_cast<void *>(file_), 0, sizeof *file_);
   ChipSummary &summary = file_->summary;
-  if (known) std::memcpy(static_cast<void *>(&summary), &kept, sizeof kept);
-  std::memcpy(summary.magic, chip_magic, sizeof chip_magic);
+  const bool known = std::memcmp(summary.magic, chip_magic, sizeof chip_magic) == 0 &&
+                     summary.version == chip_version && summary.compute_units == gpu.compute_units() &&
+                     summary.time_scale == time_scale && summary.epoch_ns <= wall_ns();
+  if (!known) std::memset(static_cast<void *>(&summary), 0, sizeof summary);
+  std::memset(reinterpret_cast<char *>(file_) + sizeof summary, 0, sizeof *file_ - sizeof summary);
   summary.version = chip_version;
   if (!known) summary.epoch_ns = wall_ns();
   summary.time_scale = time_scale;
@@ -124,6 +120,7 @@ void Chip::prepare(const GpuConfig &gpu, double time_scale) {
   file_->next_rotation = never;
   file_->stalled_until = -never;
   file_->in_use_at = -never;
+  std::memcpy(summary.magic, chip_magic, sizeof chip_magic);
   summary.ready.store(1, std::memory_order_release);
 }
 
@@ -151,10 +148,14 @@ void Chip::claim_client() {
 
 bool Chip::is_alive(uint32_t client) const { return fd_ >= 0 && !lock_byte(fd_, 1 + client, F_WRLCK, F_GETLK); }
 
+bool Chip::burial_is_due() const {
+  return fd_ >= 0 && file_->summary.clients > 1 && wall_ns() - last_burial_ > burial_interval_ns;
+}
+
+/* What has been played up to now happened while they lived. */
 void Chip::bury_dead() {
-  const int64_t now = wall_ns();
-  if (fd_ < 0 || now - last_burial_ < burial_interval_ns) return;
-  last_burial_ = now;
+  if (!burial_is_due()) return;
+  last_burial_ = wall_ns();
   for (uint32_t client = 0; client < max_clients; client++)
     if (client != self_ && file_->clients[client].used && !is_alive(client)) bury(client);
 }
@@ -204,7 +205,6 @@ void Chip::repair() {
   file.fluid.count = 0;
   changed_ = true;
   last_burial_ = 0;
-  bury_dead();
 }
 
 void Chip::unlock() {
@@ -239,7 +239,6 @@ Chip::Turn::Turn(Chip &chip) : chip_(chip), file_(*chip.file_) {
   chip.seen_wake_ = self.wake.load();
   self.absent = 0;
   self.held_since_ns = 0;
-  chip.bury_dead();
 }
 
 Chip::Turn::~Turn() { chip_.unlock(); }

@@ -72,6 +72,8 @@ class Chip {
   void wake(); /* from any thread of this process */
   /* Another process or thread has woken this one since its last turn. */
   bool has_news() const { return file_->clients[self_].wake.load(std::memory_order_relaxed) != seen_wake_; }
+  /* Whoever plays has to see from time to time who is dead. */
+  bool burial_is_due() const;
   uint32_t clients() const { return file_->summary.clients; }
 
  private:

@@ -40,6 +40,7 @@ double Chip::Turn::advance() {
     if (file_.fluid.now >= until) break;
     if (held <= file_.fluid.now && (holder == chip_.self_ || !chip_.pass_over(holder))) break;
   }
+  chip_.bury_dead();
   summary.now = file_.fluid.now;
   summary.microjoules = file_.fluid.joules_micro;
   summary.busy_cu_micros = file_.fluid.busy_cu_micros;

@@ -78,8 +78,9 @@ void Chip::reside() {
     free_slots -= keeps;
     place.resident = keeps;
   }
+  const uint32_t first = file.next_turn;
   for (uint32_t i = 0; i < file.uses_end && free_slots > 0; i++) {
-    const uint32_t use = (file.next_turn + i) % file.uses_end;
+    const uint32_t use = (first + i) % file.uses_end;
     QueueUse &place = file.uses[use];
     if (place.client == 0 || !place.busy || place.resident) continue;
     place.resident = 1;

@@ -58,7 +58,7 @@ bool Device::round() {
   const double now = chip_.clock().micros();
   bool news = chip_.has_news();
   for (const auto &queue : queues_) news |= queue->poll(now);
-  if (!news && now < due_) return false;
+  if (!news && now < due_ && !chip_.burial_is_due()) return false;
   return play() || news;
 }
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <random>
 
 #include "dealing.h"
@@ -109,12 +108,6 @@ HSAKMT_STATUS hsaKmtGetQueueInfo(HSA_QUEUEID, HsaQueueInfo *) { return HSAKMT_ST
 HSAKMT_STATUS hsaKmtAllocQueueGWS(HSA_QUEUEID, HSAuint32, HSAuint32 *first) {
   *first = 0;
   return HSAKMT_STATUS_SUCCESS;
-}
-
-/* For the debugger: what every queue waits for. */
-void hsaKmtEclipDescribe(void) {
-  emulator::Scheduler::Visit visit(instance()->scheduler);
-  for (const auto &device : instance()->devices) device->describe(stderr);
 }
 
 }  // extern "C"
