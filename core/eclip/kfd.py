@@ -195,7 +195,7 @@ def _active(node: _Node) -> tuple[tuple[tuple[int, ...], ...], ...]:
     harvested = compute_units < all_arrays * places
     counted = _from_caches(node, grid, compute_units) if harvested else None
     wgp = properties.number("gfx_target_version") >= 100000
-    return counted or spread(compute_units, xccs, grid.engines, arrays, wgp)
+    return counted or spread(compute_units, xccs, grid.engines, arrays, pair=wgp)
 
 
 def _from_caches(node: _Node, grid: _Grid, compute_units: int) -> tuple[tuple[tuple[int, ...], ...], ...] | None:

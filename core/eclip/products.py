@@ -95,7 +95,9 @@ _NUMBERS = frozenset(f.name for f in fields(Product)) - _PLAIN - {"name", "origi
 
 def parse(text: str, where: str) -> Mapping[str, Product]:
     """The rows of a product table by name, abstract ones left out. InputError names the row and the field."""
-    rows: dict[str, dict[str, Any]] = yaml.safe_load(text)
+    rows: Any = yaml.safe_load(text)
+    if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
+        raise InputError(f"{where}: expected rows by name, each with its fields")
     resolved = {name: _inherit(rows, name, where, ()) for name in rows}
     return MappingProxyType(
         {name: _product(name, resolved[name], where) for name in rows if not rows[name].get("abstract")}
@@ -121,7 +123,7 @@ def _product(name: str, row: Mapping[str, Any], where: str) -> Product:
     for key, entry in row.items():
         if key in _NUMBERS or key == "shape":
             origins[key] = _origin(entry, f"{where}: {name}.{key}")
-            values[key] = Shape(**_without_origin(entry)) if key == "shape" else entry["value"]
+            values[key] = Shape(**_without_origin(entry)) if key == "shape" else _value(entry, f"{where}: {name}.{key}")
         elif key in _PLAIN:
             values[key] = entry
         else:
@@ -134,9 +136,15 @@ def _product(name: str, row: Mapping[str, Any], where: str) -> Product:
         raise InputError(f"{where}: row {name}: {str(error).partition(') ')[2] or error}") from error
 
 
-def _origin(entry: Mapping[str, Any], what: str) -> Origin:
-    kinds = [kind for kind in ("source", "assumption") if str(entry.get(kind, "")).strip()]
-    if len(kinds) != 1:
+def _value(entry: Mapping[str, Any], what: str) -> Any:
+    if "value" not in entry:
+        raise InputError(f"{what} has no value")
+    return entry["value"]
+
+
+def _origin(entry: Any, what: str) -> Origin:
+    kinds = isinstance(entry, dict) and [kind for kind in ("source", "assumption") if str(entry.get(kind, "")).strip()]
+    if not kinds or len(kinds) != 1:
         raise InputError(f"{what} needs a source or an assumption with its reasoning, one of both")
     return Origin(kinds[0], str(entry[kinds[0]]))
 
@@ -185,7 +193,7 @@ def gpu_for(name: str) -> Gpu:
         node=1,
         product=row.name,
         gfx=row.gfx,
-        active=spread(shape.compute_units, shape.xccs, shape.engines, shape.arrays, pair),
+        active=spread(shape.compute_units, shape.xccs, shape.engines, shape.arrays, pair=pair),
         unique_id=0,
         render_minor=128,
         numa_node=0,

@@ -51,7 +51,7 @@ def gfx_version(gfx: str) -> tuple[int, int, int]:
 
 
 def spread(
-    compute_units: int, xccs: int, engines: int, arrays: int, pair: bool = False
+    compute_units: int, xccs: int, engines: int, arrays: int, *, pair: bool = False
 ) -> tuple[tuple[tuple[int, ...], ...], ...]:
     """The most even placement of active CUs, [xcc][se][sa]: where nobody says which CUs were harvested.
 
