@@ -58,6 +58,11 @@ def text(answer: Mapping[str, Any], form: Format, table: Callable[[], Renderable
     return captured.get()
 
 
+def _width() -> int | None:
+    """A pipe has no width: then as much as a table of ours needs, instead of the 80 columns that rich assumes."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140
+
+
 def answer(value: Mapping[str, Any], form: Format, table: Callable[[], RenderableType], to: Path | None = None) -> None:
     """Give the answer to standard output, or to the file.
 
@@ -67,6 +72,6 @@ def answer(value: Mapping[str, Any], form: Format, table: Callable[[], Renderabl
     if to is not None:
         atomic.write(to, text(value, form, table, width=120))
     elif form is Format.TABLE:
-        Console().print(table())
+        Console(width=_width()).print(table())
     else:
         sys.stdout.write(text(value, form, table))

@@ -29,20 +29,21 @@ class Command:
     """A running `eclip` command."""
 
     def __init__(self, folder: Path, environment: dict[str, str], arguments: tuple[str, ...]) -> None:
-        self._err = (folder / "stderr").open("w+")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "eclip", *arguments],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=self._err,
-            text=True,
-        )
+        self._err = folder / f"stderr-{time.monotonic_ns()}"
+        with self._err.open("w") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "eclip", *arguments],
+                cwd=folder,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=err,
+                text=True,
+            )
 
     @property
     def said(self) -> str:
         """Standard error so far."""
-        return Path(self._err.name).read_text()
+        return self._err.read_text()
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
