@@ -51,6 +51,7 @@ class Front {
     return true;
   }
 
+  uint64_t labels() const { return labels_; }
   const Row &row(uint32_t size, std::size_t level) const { return rows_[at(size, level)]; }
 
   // Follows the origins back from the last kernel.
@@ -71,7 +72,6 @@ class Front {
   std::size_t at(std::size_t size, std::size_t level) const { return size * levels_ + level; }
 
   void start(int first) {
-    labels_ = 0;
     if (keep_) origins_ = {std::vector<Origins::Slice>(paths_.kernels * rows_.size()), {}};
     for (Row &row : rows_) {
       std::fill(row.time.begin(), row.time.end(), kNever);
@@ -208,7 +208,7 @@ uint32_t eclip_paths_classes(const eclip_paths *paths) {
   return paths->levels == 0 ? 1 : paths->levels + (paths->circular ? 1 : 0);
 }
 
-int eclip_paths_front(const eclip_paths *paths, const eclip_window *window, uint32_t range, double *least) {
+int64_t eclip_paths_front(const eclip_paths *paths, const eclip_window *window, uint32_t range, double *least) {
   std::fill(least, least + static_cast<std::size_t>(eclip_paths_classes(paths)) * range, kNever);
   Front front(*paths, *window, range, false);
   for (int first : eclip::firsts(*paths)) {
@@ -220,7 +220,7 @@ int eclip_paths_front(const eclip_paths *paths, const eclip_window *window, uint
         out[area] = std::min(out[area], row.time[area] + toll);
     });
   }
-  return 0;
+  return static_cast<int64_t>(front.labels());
 }
 
 int eclip_paths_trace(const eclip_paths *paths, const eclip_window *window, uint32_t range, uint32_t hops,

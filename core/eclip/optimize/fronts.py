@@ -4,8 +4,9 @@ A front is *exact* (every choice worth having is a point of it) or *swept* (poin
 corners that lie below every choice in between). Nothing here depends on the other workers.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -18,6 +19,9 @@ Ints = npt.NDArray[np.intp]
 
 EXACT_LABELS = 3_000_000
 """Partial paths that an exact front may cost per set of sizes; about 2 ns each."""
+
+EXACT_CELLS = 100_000_000
+"""Classes, areas and kernels beyond which an exact front is not even tried."""
 
 FULL_BUDGET = 64
 """Up to so many kernels a missing switch budget is treated as one of kernels - 1, which says the same."""
@@ -38,6 +42,8 @@ class Points:
     hop_class: Ints
     price: Floats
     """At which the point was found; 0 for exact fronts."""
+    hop_micros: Floats
+    """Of the search that found the point."""
 
     def __len__(self) -> int:
         return len(self.time)
@@ -72,14 +78,15 @@ class Front:
     merged: bool
     """No classes of hops: the worker has no switch budget, so hops were priced while searching."""
 
-    def choice(self, point: int, window: Window | None = None) -> Choice:
+    def choice(self, point: int) -> Choice:
         """Sizes per kernel of a point (index into `points`), as indices of the worker's sizes."""
-        at = self.points
-        return self.trace(int(at.subset[point]), int(at.hop_class[point]), int(at.area[point]), window)
-
-    def trace(self, subset: int, hop_class: int, area: int, window: Window | None) -> Choice:
-        """Sizes per kernel of the fastest choice with these properties."""
-        return np.asarray(self.subsets[subset], dtype=np.intp)[self.paths[subset].trace(hop_class, area, window)]
+        at = self.points.take(np.array([point]))
+        subset, hop_class, area, price = int(at.subset[0]), int(at.hop_class[0]), int(at.area[0]), float(at.price[0])
+        paths = self.paths[subset].at(float(at.hop_micros[0]))
+        # The search that found the point saw nothing cheaper at its price: the same window finds it again.
+        cost = float(at.time[0] + paths.hop_micros * at.hops[0]) + price * area
+        window = Window(price, cost * (1 + 1e-12)) if price else Window()
+        return np.asarray(self.subsets[subset], dtype=np.intp)[paths.trace(hop_class, area, window)]
 
 
 def subsets(problem: Problem, worker: Worker) -> list[tuple[int, ...]]:
@@ -88,65 +95,174 @@ def subsets(problem: Problem, worker: Worker) -> list[tuple[int, ...]]:
     If further sizes cost nothing and the stream budget cannot bind, the set of all sizes stands for all.
     """
     indices = range(len(worker.sizes))
-    if not problem.stream_micros and not _budget_can_bind(problem):
+    if not problem.stream_micros and not budget_can_bind(problem):
         return [tuple(indices)]
     every = (subset for count in range(1, len(worker.sizes) + 1) for subset in combinations(indices, count))
     budget = len(worker.sizes) if problem.max_streams is None else problem.max_streams
-    return [subset for subset in every if sum(problem.masked(worker, size) for size in subset) <= budget]
+    # The whole GPU costs no masked stream: where sizes cost nothing else, every set may have it.
+    whole = () if problem.stream_micros else tuple(size for size in indices if not problem.masked(worker, size))
+    found = [
+        subset
+        for subset in every
+        if sum(problem.masked(worker, size) for size in subset) <= budget and set(whole) <= set(subset)
+    ]
+    # Not even one masked stream, but no other way: kept, so that the search can say what is missing.
+    return found or [(size,) for size in indices]
 
 
 def exact_front(problem: Problem, worker: Worker) -> Front | None:
     """Every choice worth having, or None if that is too much work."""
     front = _empty(problem, worker, slowdown=1.0)
-    parts = []
-    for index, paths in enumerate(front.paths):
-        if front.merged or paths.classes * paths.range > EXACT_LABELS:
+    if front.merged or front.paths[-1].classes * front.paths[-1].range * worker.kernels > EXACT_CELLS:
+        return None
+    found = []
+    for paths in front.paths:
+        searched = paths.front(Window(max_labels=EXACT_LABELS))
+        if searched is None:
             return None
-        least = paths.front(Window(max_labels=EXACT_LABELS))
-        if least is None:
-            return None
-        parts.append(points_of(least, paths, index, price=0.0, hops_cost=problem.hop_micros > 0))
-    points = Points.join(parts)
-    points = points.take(_undominated(points, front, worker))
-    return _with(front, points, points, exact=True)
+        found.append(searched[0])
+    points = worthwhile(problem, worker, front, found, price=0.0, hop_micros=problem.hop_micros)
+    return replace(front, points=points, corners=points, exact=True)
 
 
-def swept_front(problem: Problem, worker: Worker, prices: Floats, slowdown: float = 1.0) -> Front:
-    """Points and corners from ascending prices, in microseconds per CU and kernel.
+@dataclass(frozen=True, slots=True, eq=False)
+class Prices:
+    """A front's sweeps at ascending prices, in microseconds per CU and kernel."""
+
+    front: Front
+    prices: Floats
+    sweeps: tuple[Sweep, ...]
+    """Per set of sizes."""
+
+    def refined(self, more: Floats) -> "Prices":
+        """With further prices."""
+        new = more[~np.isin(more, self.prices)]
+        prices = np.concatenate([self.prices, new])
+        order = np.argsort(prices)
+        sweeps = tuple(
+            old.joined(paths.sweep(new), order) for old, paths in zip(self.sweeps, self.front.paths, strict=True)
+        )
+        return Prices(self.front, prices[order], sweeps)
+
+    def swept(self) -> Front:
+        """The front with the points found, and corners below all others."""
+        found = list(enumerate(zip(self.sweeps, self.front.paths, strict=True)))
+        points = Points.join([_swept_points(sweep, self.prices, paths, index) for index, (sweep, paths) in found])
+        corners = Points.join([_corners(sweep, self.prices, paths, index) for index, (sweep, paths) in found])
+        return replace(self.front, points=points, corners=corners)
+
+
+def price_out(problem: Problem, worker: Worker, prices: Floats, slowdown: float = 1.0) -> Prices:
+    """Sweeps a worker's front.
 
     Without a switch budget the corners hold where the contention (1 + alpha) is at most `slowdown`.
     """
     front = _empty(problem, worker, slowdown)
-    hop = problem.hop_micros / slowdown if front.merged else 0.0
-    found = [(index, paths, paths.sweep(prices)) for index, paths in enumerate(front.paths)]
-    points = Points.join([_swept_points(sweep, prices, index) for index, _, sweep in found])
-    corners = Points.join([_corners(sweep, prices, hop, paths, index) for index, paths, sweep in found])
-    return _with(front, points, corners, exact=False)
+    return Prices(front, prices, tuple(paths.sweep(prices) for paths in front.paths))
 
 
-def points_of(least: Floats, paths: Paths, subset: int, price: float, hops_cost: bool) -> Points:
-    """The points of a native front [classes, areas] that no other one of the same set of sizes beats."""
-    classes = np.arange(len(least))
-    if hops_cost:
-        rows, columns = np.nonzero(_steps_down(least))
-        hop_class, time = classes[rows], least[rows, columns]
-    else:
-        hop_class_of = least.argmin(axis=0)
-        lowest = least.min(axis=0)
-        (columns,) = np.nonzero(_steps_down(lowest[None])[0])
-        hop_class, time = hop_class_of[columns], lowest[columns]
-    count = len(columns)
-    return Points(
-        time=time,
-        area=paths.least_area + columns.astype(np.float64) * paths.unit,
-        hops=hop_class.astype(np.float64) if hops_cost else np.zeros(count),
-        subset=np.full(count, subset, dtype=np.intp),
-        hop_class=hop_class.astype(np.intp),
-        price=np.full(count, price),
-    )
+def windowed(
+    problem: Problem, worker: Worker, front: Front, hop_micros: float, price: float, limits: Floats, labels: int
+) -> tuple[Points, int] | None:
+    """The choices whose time + hop_micros * hops + price * area is within the limit of their set of sizes.
+
+    Also tells the partial paths looked at; None if more than `labels` would be needed. Where hops have no classes, they
+    are part of the points' times, at `hop_micros`. A negative limit: no choice of this set.
+    """
+    found: list[Floats | None] = []
+    spent = 0
+    for paths, limit in zip(front.paths, limits, strict=True):
+        if limit < 0:
+            found.append(None)
+            continue
+        searched = paths.at(hop_micros).front(Window(price, float(limit), labels - spent))
+        if searched is None:
+            return None
+        found.append(searched[0])
+        spent += searched[1]
+    return worthwhile(problem, worker, front, found, price, hop_micros), spent
 
 
-def _budget_can_bind(problem: Problem) -> bool:
+def worthwhile(
+    problem: Problem, worker: Worker, front: Front, found: Sequence[Floats | None], price: float, hop_micros: float
+) -> Points:
+    """The points of native fronts [classes, areas], one per set of sizes (None: not searched), that no other matches.
+
+    One matches another if it is as fast with no more area, hops, sizes in use and masked streams.
+    """
+    unit = max(1, math.gcd(*(size - worker.sizes[0] for size in worker.sizes)))
+    width = worker.kernels * (worker.sizes[-1] - worker.sizes[0]) // unit + 1
+    kinds: dict[tuple[int, int], list[int]] = {}
+    for index, least in enumerate(found):
+        if least is not None:
+            kinds.setdefault((int(front.further[index]), int(front.masked[index])), []).append(index)
+    done: list[tuple[tuple[int, int], Floats]] = []
+    parts = []
+    for kind in sorted(kinds):
+        sheet = _Sheet.of(front, found, kinds[kind], worker, unit, width, hops_cost=problem.hop_micros > 0)
+        rivals = [lowest for other, lowest in done if other[0] <= kind[0] and other[1] <= kind[1]]
+        worth = _steps_down(sheet.time)
+        if rivals:
+            worth &= sheet.time < np.min(rivals, axis=0)
+        parts.append(sheet.points(worth, worker.kernels * worker.sizes[0], unit, price, hop_micros))
+        done.append((kind, np.minimum.accumulate(np.minimum.accumulate(sheet.time, axis=1), axis=0)))
+    return Points.join(parts) if parts else front.points.take(np.empty(0, dtype=np.intp))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sheet:
+    """The best of several sets of sizes for every class of hops and area; arrays [classes, areas]."""
+
+    time: Floats
+    subset: Ints
+    hop_class: Ints
+
+    @staticmethod
+    def of(
+        front: Front,
+        found: Sequence[Floats | None],
+        subsets: Sequence[int],
+        worker: Worker,
+        unit: int,
+        width: int,
+        *,
+        hops_cost: bool,
+    ) -> "_Sheet":
+        rows = front.paths[0].classes if hops_cost else 1
+        sheet = _Sheet(np.full((rows, width), np.inf), *(np.zeros((rows, width), np.intp) for _ in range(2)))
+        for index in subsets:
+            least = found[index]
+            assert least is not None
+            classes = np.arange(len(least))[:, None] if hops_cost else least.argmin(axis=0)[None]
+            least = least if hops_cost else least.min(axis=0, keepdims=True)
+            paths = front.paths[index]
+            start = (paths.least_area - worker.kernels * worker.sizes[0]) // unit
+            columns = slice(start, start + (paths.range - 1) * (paths.unit // unit) + 1, paths.unit // unit)
+            if paths.range == 1:
+                columns = slice(start, start + 1)
+            better = least < sheet.time[:, columns]
+            sheet.time[:, columns][better] = least[better]
+            sheet.subset[:, columns][better] = index
+            sheet.hop_class[:, columns][better] = np.broadcast_to(classes, least.shape)[better]
+        return sheet
+
+    def points(
+        self, worth: npt.NDArray[np.bool_], least_area: int, unit: int, price: float, hop_micros: float
+    ) -> Points:
+        rows, columns = np.nonzero(worth)
+        return Points(
+            time=self.time[rows, columns],
+            area=least_area + columns.astype(np.float64) * unit,
+            hops=rows.astype(np.float64),
+            subset=self.subset[rows, columns],
+            hop_class=self.hop_class[rows, columns],
+            price=np.full(len(rows), price),
+            hop_micros=np.full(len(rows), hop_micros),
+        )
+
+
+def budget_can_bind(problem: Problem) -> bool:
+    """Whether all sizes of all workers together need more masked streams than there are."""
     if problem.max_streams is None:
         return False
     wanted = sum(problem.masked(worker, size) for worker in problem.workers for size in range(len(worker.sizes)))
@@ -155,36 +271,30 @@ def _budget_can_bind(problem: Problem) -> bool:
 
 def _empty(problem: Problem, worker: Worker, slowdown: float) -> Front:
     sets = subsets(problem, worker)
-    budget = worker.max_switches
-    merged = budget is None and problem.hop_micros > 0 and worker.kernels > FULL_BUDGET
-    if budget is None and not merged and problem.hop_micros > 0:
-        budget = worker.kernels - 1
-    paths = tuple(
-        Paths(
-            worker.times[:, subset],
-            [worker.sizes[size] for size in subset],
-            budget,
-            problem.hop_micros / slowdown,
-        )
-        for subset in sets
-    )
-    nothing = Points(*(np.empty(0) for _ in range(3)), *(np.empty(0, np.intp) for _ in range(2)), np.empty(0))
+    none, no_index = np.empty(0), np.empty(0, np.intp)
+    nothing = Points(none, none, none, no_index, no_index, none, none)
     return Front(
         subsets=tuple(sets),
         further=np.array([len(subset) - 1 for subset in sets]),
         masked=np.array([sum(problem.masked(worker, size) for size in subset) for subset in sets]),
-        paths=paths,
+        paths=tuple(_paths(problem, worker, subset, slowdown if _merged(problem, worker) else 1.0) for subset in sets),
         points=nothing,
         corners=nothing,
         exact=False,
-        merged=merged,
+        merged=_merged(problem, worker),
     )
 
 
-def _with(front: Front, points: Points, corners: Points, *, exact: bool) -> Front:
-    return Front(
-        front.subsets, front.further, front.masked, front.paths, points, corners, exact=exact, merged=front.merged
-    )
+def _merged(problem: Problem, worker: Worker) -> bool:
+    return worker.max_switches is None and problem.hop_micros > 0 and worker.kernels > FULL_BUDGET
+
+
+def _paths(problem: Problem, worker: Worker, subset: Sequence[int], slowdown: float) -> Paths:
+    budget = worker.max_switches
+    if budget is None and problem.hop_micros > 0 and not _merged(problem, worker):
+        budget = worker.kernels - 1
+    sizes = [worker.sizes[size] for size in subset]
+    return Paths(worker.times[:, subset], sizes, budget, problem.hop_micros / slowdown)
 
 
 def _steps_down(least: Floats) -> npt.NDArray[np.bool_]:
@@ -196,31 +306,7 @@ def _steps_down(least: Floats) -> npt.NDArray[np.bool_]:
     return least < rivals
 
 
-def _undominated(points: Points, front: Front, worker: Worker) -> npt.NDArray[np.bool_]:
-    """Points not matched by another with no more area, hops, sizes in use and masked streams."""
-    groups = np.stack([front.further, front.masked])[:, points.subset]
-    kinds = np.unique(groups, axis=1).T
-    unit = max(1, int(np.gcd.reduce(np.diff(worker.sizes)))) if len(worker.sizes) > 1 else 1
-    columns = ((points.area - worker.kernels * worker.sizes[0]) / unit).astype(np.intp)
-    rows = points.hops.astype(np.intp)
-    shape = (rows.max() + 1, columns.max() + 1)
-    keep = np.zeros(len(points), dtype=bool)
-    done: list[tuple[npt.NDArray[np.intp], Floats]] = []
-    for kind in kinds:
-        members = np.flatnonzero((groups.T == kind).all(axis=1))
-        least = np.full(shape, np.inf)
-        np.minimum.at(least, (rows[members], columns[members]), points.time[members])
-        rivals = [lowest for other, lowest in done if (other <= kind).all()]
-        worth = _steps_down(least) & (least < np.min(rivals, axis=0) if rivals else True)
-        chosen = worth[rows[members], columns[members]] & (
-            points.time[members] == least[rows[members], columns[members]]
-        )
-        keep[members[chosen]] = True
-        done.append((kind, np.minimum.accumulate(np.minimum.accumulate(least, axis=1), axis=0)))
-    return keep
-
-
-def _swept_points(sweep: Sweep, prices: Floats, subset: int) -> Points:
+def _swept_points(sweep: Sweep, prices: Floats, paths: Paths, subset: int) -> Points:
     rows, columns = np.nonzero(np.isfinite(sweep.time))
     first = np.unique(np.stack([rows, sweep.area[rows, columns]]), axis=1, return_index=True)[1]
     rows, columns = rows[first], columns[first]
@@ -232,13 +318,15 @@ def _swept_points(sweep: Sweep, prices: Floats, subset: int) -> Points:
         subset=np.full(len(rows), subset, dtype=np.intp),
         hop_class=rows.astype(np.intp),
         price=prices[columns],
+        hop_micros=np.full(len(rows), paths.hop_micros),
     )
 
 
-def _corners(sweep: Sweep, prices: Floats, hop: float, paths: Paths, subset: int) -> Points:
+def _corners(sweep: Sweep, prices: Floats, paths: Paths, subset: int) -> Points:
     """Where neighbouring support lines time + price * area = b meet: every path lies above or right of these."""
     classes = np.flatnonzero(np.isfinite(sweep.time).all(axis=1))
-    value = sweep.time[classes] + hop * sweep.hops[classes] + prices * sweep.area[classes]
+    # Without classes of hops, the hops are part of the time.
+    value = sweep.time[classes] + paths.hop_micros * sweep.hops[classes] + prices * sweep.area[classes]
     area = np.diff(value, axis=1) / np.diff(prices)
     time = value[:, :-1] - prices[:-1] * area
     least = np.full((len(classes), 1), float(paths.least_area))
@@ -250,5 +338,6 @@ def _corners(sweep: Sweep, prices: Floats, hop: float, paths: Paths, subset: int
         hops=np.repeat(classes.astype(np.float64), area.shape[1]),
         subset=np.full(area.size, subset, dtype=np.intp),
         hop_class=np.repeat(classes, area.shape[1]),
-        price=np.tile(np.append(prices[:-1], prices[-1]), len(classes)),
+        price=np.tile(prices, len(classes)),
+        hop_micros=np.full(area.size, paths.hop_micros),
     )

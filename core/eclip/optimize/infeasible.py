@@ -8,9 +8,9 @@ from eclip.optimize.mix import Terms, slowdown, worth
 from eclip.optimize.problem import Problem
 
 
-def why(problem: Problem, fronts: list[Front], mix: list[Terms], closest: Best) -> str:
+def why(problem: Problem, fronts: list[Front], mix: list[Terms], closest: Best, *, proven: bool) -> str:
     """One line: the first constraint that is impossible by itself, else the closest that all together came."""
-    return _streams(problem, fronts) or _alone(problem, mix) or _together(problem, mix, closest)
+    return _streams(problem, fronts) or _alone(problem, mix) or _together(problem, mix, closest, proven=proven)
 
 
 def _streams(problem: Problem, fronts: list[Front]) -> str:
@@ -42,11 +42,12 @@ def _alone(problem: Problem, mix: list[Terms]) -> str:
     return ""
 
 
-def _together(problem: Problem, mix: list[Terms], closest: Best) -> str:
+def _together(problem: Problem, mix: list[Terms], closest: Best, *, proven: bool) -> str:
     names = ", ".join(part.worker.name for part in mix if part.worker.latency_micros is not None)
     chosen = [np.array([point]) for point in closest.points]
     missed = float(worth(problem, mix, chosen).excess[0])
+    verdict = "cannot hold together" if proven else "were not met by any plan found"
     return (
-        f"the latency objectives of {names} cannot hold together within the budgets: the closest plan misses them by "
+        f"the latency objectives of {names} {verdict} within the budgets: the closest plan misses them by "
         f"{missed:.1%} in all; relax one of them, or a switch or stream budget"
     )

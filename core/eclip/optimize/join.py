@@ -1,11 +1,12 @@
 """Joins the workers' points: every combination in a node that could beat the incumbent is looked at."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eclip.optimize.bounds import Bound, Node
+from eclip.optimize import bounds
+from eclip.optimize.bounds import Node
 from eclip.optimize.fronts import Ints
 from eclip.optimize.mix import Terms, slowdown, stream_cost, worth
 from eclip.optimize.paths import Floats
@@ -24,9 +25,9 @@ class Best:
     """0 if all constraints hold."""
     points: tuple[int, ...]
 
-    def beats(self, other: "Best") -> bool:
-        """Less missed, then less objective."""
-        return (self.excess, self.objective) < (other.excess, other.objective)
+    def rank(self) -> tuple[float, float]:
+        """Less missed comes first, then less objective."""
+        return self.excess, self.objective
 
 
 def descend(problem: Problem, mix: list[Terms], start: Best) -> Best:
@@ -39,52 +40,69 @@ def descend(problem: Problem, mix: list[Terms], start: Best) -> Best:
             chosen = [np.array([point]) for point in best.points]
             chosen[index] = np.arange(len(part))
             found = _least(problem, mix, chosen)
-            if found.beats(best):
+            if found.rank() < best.rank():
                 best, improved = found, True
     return best
 
 
-def combinations_within(bound: Bound, limit: float, most: int) -> list[Ints] | None:
-    """Points of every worker that may take part in a combination of total cost <= limit.
-
-    None if the combinations that a join would look at are more than `most`.
-    """
-    kept = [
-        np.flatnonzero((cost + rest + bound.constant <= limit) & np.isfinite(cost + rest))
-        for cost, rest in zip(bound.costs, bound.rest, strict=True)
-    ]
-    count = 1
-    for points in sorted(map(len, kept))[-2:]:
-        count *= points
-    return kept if count <= most else None
-
-
 def join(
-    problem: Problem, mix: list[Terms], node: Node, bound: Bound, limit: float, incumbent: Best, most: int
+    problem: Problem, mix: list[Terms], node: Node, limit: float, incumbent: Best, most: int
 ) -> tuple[Best, bool]:
     """The best combination of total cost <= limit, or the incumbent; and whether all were looked at.
 
-    Gives up after `most` combinations.
+    Gives up when more than `most` combinations of some of the workers would have to be looked at.
     """
-    kept = combinations_within(bound, limit, most)
-    if kept is None:
-        return incumbent, False
-    if not all(len(points) for points in kept):
+    inside = [np.flatnonzero(bounds.inside(problem, part, node)) for part in mix]
+    if not all(len(index) for index in inside):
         return incumbent, True
-    order = sorted(range(len(mix)), key=lambda index: len(kept[index]))
-    kept = [points[np.argsort(bound.costs[index][points], kind="stable")] for index, points in enumerate(kept)]
-    partial = _Partial({order[0]: kept[order[0]]}, bound.costs[order[0]][kept[order[0]]])
-    left = limit - bound.constant
-    for position, index in enumerate(order[1:], start=1):
-        later = sum(float(bound.costs[other][kept[other]].min()) for other in order[position + 1 :])
-        costs = bound.costs[index][kept[index]]
-        if partial.pairs(costs, left - later) > most:
-            return incumbent, False
-        if position == len(order) - 1:
-            return _finish(problem, mix, partial, index, kept[index], costs, left, incumbent), True
-        partial = partial.grow(index, kept[index], costs, left - later)
-        partial = _undominated(problem, mix, node, partial)
-    return _best_of(problem, mix, partial.chosen, incumbent), True
+    parts = [part.take(index) for part, index in zip(mix, inside, strict=True)]
+    best, complete = _Join(problem, parts, node, limit, most).run(incumbent)
+    if best is incumbent:
+        return incumbent, complete
+    points = tuple(int(index[point]) for index, point in zip(inside, best.points, strict=True))
+    return replace(best, points=points), complete
+
+
+class _Join:
+    def __init__(self, problem: Problem, mix: list[Terms], node: Node, limit: float, most: int) -> None:
+        self._problem, self._mix, self._node, self._most = problem, mix, node, most
+        bound = bounds.take_apart(problem, mix, node)
+        self._left = limit - bound.constant
+        kept = [
+            np.flatnonzero((cost + rest <= self._left) & np.isfinite(cost + rest))
+            for cost, rest in zip(bound.costs, bound.rest, strict=True)
+        ]
+        self._kept = [
+            points[np.argsort(cost[points], kind="stable")] for points, cost in zip(kept, bound.costs, strict=True)
+        ]
+        self._costs = [cost[points] for cost, points in zip(bound.costs, self._kept, strict=True)]
+
+    def run(self, incumbent: Best) -> tuple[Best, bool]:
+        if not all(len(points) for points in self._kept):
+            return incumbent, True
+        first, *others = sorted(range(len(self._mix)), key=lambda index: len(self._kept[index]))
+        partial = _Partial({first: self._kept[first]}, self._costs[first])
+        for position, index in enumerate(others, start=1):
+            left = self._left - sum(float(self._costs[later][0]) for later in others[position:])
+            if partial.pairs(self._costs[index], left) > self._most:
+                return incumbent, False
+            if position == len(others):
+                return self._finish(partial, index, incumbent), True
+            partial = partial.grow(index, self._kept[index], self._costs[index], left)
+            partial = _undominated(self._problem, self._mix, self._node, partial)
+        return self._best_of(partial, incumbent), True
+
+    def _finish(self, partial: "_Partial", index: int, incumbent: Best) -> Best:
+        points, costs = self._kept[index], self._costs[index]
+        for part in partial.parts(costs, self._left):
+            incumbent = self._best_of(part.grow(index, points, costs, self._left), incumbent)
+        return incumbent
+
+    def _best_of(self, partial: "_Partial", incumbent: Best) -> Best:
+        if not len(partial.cost):
+            return incumbent
+        found = _least(self._problem, self._mix, [partial.chosen[index] for index in range(len(self._mix))])
+        return min(incumbent, found, key=Best.rank)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +117,7 @@ class _Partial:
         return int(np.searchsorted(costs, limit - self.cost, side="right").sum())
 
     def grow(self, index: int, points: Ints, costs: Floats, limit: float) -> "_Partial":
+        """All combinations with one more worker that stay within the limit."""
         counts = np.searchsorted(costs, limit - self.cost, side="right")
         left = np.repeat(np.arange(len(self.cost)), counts)
         right = np.arange(len(left)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -112,28 +131,6 @@ class _Partial:
         for piece in np.unique(pieces):
             inside = pieces == piece
             yield _Partial({worker: at[inside] for worker, at in self.chosen.items()}, self.cost[inside])
-
-
-def _finish(
-    problem: Problem,
-    mix: list[Terms],
-    partial: _Partial,
-    index: int,
-    points: Ints,
-    costs: Floats,
-    limit: float,
-    incumbent: Best,
-) -> Best:
-    for part in partial.parts(costs, limit):
-        incumbent = _best_of(problem, mix, part.grow(index, points, costs, limit).chosen, incumbent)
-    return incumbent
-
-
-def _best_of(problem: Problem, mix: list[Terms], chosen: dict[int, Ints], incumbent: Best) -> Best:
-    if not len(chosen[0]):
-        return incumbent
-    found = _least(problem, mix, [chosen[index] for index in range(len(mix))])
-    return found if found.beats(incumbent) else incumbent
 
 
 def _least(problem: Problem, mix: list[Terms], chosen: list[Ints]) -> Best:

@@ -3,7 +3,7 @@
 Everything about a mix follows from few numbers per worker: time, average size, hops, sizes in use, masked streams.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ class Terms:
     """One worker's points; arrays of equal length."""
 
     worker: Worker
+    real: bool
+    """False for corners: choices lie on or above the lines between neighbours of the same `run`."""
+    run: Ints
     time: Floats
     share: Floats
     """Average size over the GPU's CUs."""
@@ -26,6 +29,9 @@ class Terms:
     """Hops times their cost."""
     further: Ints
     masked: Ints
+    group: npt.NDArray[np.uint32]
+    """Masked streams where the mix has a budget of them, else 0."""
+    groups: int
 
     def __len__(self) -> int:
         return len(self.time)
@@ -33,19 +39,40 @@ class Terms:
     def take(self, index: npt.NDArray[np.bool_] | Ints) -> "Terms":
         """Some of the points, by mask or index."""
         return Terms(
-            self.worker, self.time[index], self.share[index], self.toll[index], self.further[index], self.masked[index]
+            self.worker,
+            self.real,
+            self.run[index],
+            self.time[index],
+            self.share[index],
+            self.toll[index],
+            self.further[index],
+            self.masked[index],
+            self.group[index],
+            self.groups,
         )
 
+    def joined(self, other: "Terms") -> "Terms":
+        """The points of both, which belong to the same worker."""
+        arrays = ("run", "time", "share", "toll", "further", "masked", "group")
+        both = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in arrays}
+        return replace(self, **both)
 
-def terms(problem: Problem, worker: Worker, front: Front, points: Points) -> Terms:
-    """The numbers of a worker's points that matter to its mates."""
+
+def terms(problem: Problem, worker: Worker, front: Front, points: Points, *, real: bool = True) -> Terms:
+    """The numbers of a worker's points (or corners) that matter to its mates."""
+    masked = front.masked[points.subset]
+    counted = masked if problem.max_streams is not None else np.zeros_like(masked)
     return Terms(
         worker,
+        real,
+        points.subset * front.paths[0].classes + points.hop_class,
         points.time,
         points.area / (worker.kernels * problem.compute_units),
         points.hops * problem.hop_micros,
         front.further[points.subset],
-        front.masked[points.subset],
+        masked,
+        counted.astype(np.uint32),
+        int(counted.max(initial=0)) + 1,
     )
 
 

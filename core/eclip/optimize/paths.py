@@ -49,12 +49,17 @@ class Sweep:
     """For every class of hops and every price the path with the least time + price * area.
 
     `time`, `area` and `hops` have shape [classes, prices]; area counts CUs summed over kernels. Times are infinite
-    where a class has no path.
+    where a class has no path. Hops are 0 where classes tell them apart.
     """
 
     time: Floats
     area: Floats
     hops: Floats
+
+    def joined(self, other: "Sweep", order: npt.NDArray[np.intp]) -> "Sweep":
+        """Both sweeps' prices, in this order."""
+        pairs = ((self.time, other.time), (self.area, other.area), (self.hops, other.hops))
+        return Sweep(*(np.concatenate(pair, axis=1)[:, order] for pair in pairs))
 
 
 class Paths:
@@ -71,7 +76,8 @@ class Paths:
         self.unit = max(1, math.gcd(*(size - sizes[0] for size in sizes)))
         self._steps = np.array([(size - sizes[0]) // self.unit for size in sizes], dtype=np.uint32)
         self.range = int(self.kernels * self._steps[-1]) + 1
-        self.budget = max_switches is not None
+        self._max_switches = max_switches
+        self.hop_micros = hop_micros
         levels = 0 if max_switches is None else min(max_switches, self.kernels - 1) + 1
         self._native = _Paths(
             self._micros.ctypes.data,
@@ -99,17 +105,21 @@ class Paths:
         )
         return Sweep(time, area * self.unit + self.least_area, hops)
 
-    def front(self, window: Window | None = None) -> Floats | None:
-        """The least time for every class and area, shape [classes, range]; area is `least_area` + column * `unit`.
+    def at(self, hop_micros: float) -> "Paths":
+        """The same with another cost of hops."""
+        return Paths(self._micros, self.sizes, self._max_switches, hop_micros)
 
-        None when the window's labels did not suffice.
+    def front(self, window: Window | None = None) -> tuple[Floats, int] | None:
+        """The least time for every class and area, shape [classes, range], and the partial paths looked at.
+
+        The area of a column is `least_area` + column * `unit`. None when the window's labels did not suffice.
         """
         least = np.empty((self.classes, self.range))
         native = self._window(window or Window())
-        failed = _library().eclip_paths_front(
+        labels = _library().eclip_paths_front(
             ctypes.byref(self._native), ctypes.byref(native), self.range, _address(least)
         )
-        return None if failed else least
+        return None if labels < 0 else (least, int(labels))
 
     def trace(self, hops: int, area: int, window: Window | None = None) -> Choice:
         """The path of least time in a class with exactly this area (CUs summed over kernels)."""
@@ -132,7 +142,24 @@ class Paths:
         return _Window(window.price * self.unit, limit, window.max_labels)
 
 
-def _address(array: npt.NDArray[np.float64] | npt.NDArray[np.uint8]) -> int:
+def least(cost: Floats, share: Floats, group: npt.NDArray[np.uint32], groups: int, prices: Floats) -> Floats:
+    """The least cost + price * share per group and price, shape [groups, prices]; infinite for an empty group."""
+    cost, share, prices = (np.ascontiguousarray(array, dtype=np.float64) for array in (cost, share, prices))
+    found = np.empty((groups, len(prices)))
+    _library().eclip_points_least(
+        _address(cost),
+        _address(share),
+        _address(group),
+        len(cost),
+        _address(prices),
+        len(prices),
+        groups,
+        _address(found),
+    )
+    return found
+
+
+def _address(array: npt.NDArray[np.float64] | npt.NDArray[np.uint32] | npt.NDArray[np.uint8]) -> int:
     return int(array.ctypes.data)
 
 
@@ -149,6 +176,10 @@ def _library() -> ctypes.CDLL:
     library.eclip_paths_classes.restype = ctypes.c_uint32
     library.eclip_paths_sweep.argtypes = [pointer, pointer, ctypes.c_uint32, pointer, pointer, pointer]
     library.eclip_paths_sweep.restype = None
+    library.eclip_paths_front.restype = ctypes.c_int64
     library.eclip_paths_front.argtypes = [pointer, pointer, ctypes.c_uint32, pointer]
+    count = ctypes.c_uint32
+    library.eclip_points_least.argtypes = [pointer, pointer, pointer, count, pointer, count, count, pointer]
+    library.eclip_points_least.restype = None
     library.eclip_paths_trace.argtypes = [pointer, pointer, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32, pointer]
     return library

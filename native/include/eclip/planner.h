@@ -43,13 +43,18 @@ typedef struct eclip_window {
 } eclip_window;
 
 /* The least time for every class and area, [classes][range], infinite where no path was kept; range must exceed
- * kernels * the largest step. Returns 0, or -1 if max_labels did not suffice (least is unfinished then). */
-int eclip_paths_front(const eclip_paths *paths, const eclip_window *window, uint32_t range, double *least);
+ * kernels * the largest step. Returns the partial paths looked at, or -1 if max_labels did not suffice (least is unfinished
+ * then). */
+int64_t eclip_paths_front(const eclip_paths *paths, const eclip_window *window, uint32_t range, double *least);
 
 /* The path of least time in that class with exactly that area: choice[kernels], indices of sizes. Returns 0, or -1 if
  * the window holds no such path. */
 int eclip_paths_trace(const eclip_paths *paths, const eclip_window *window, uint32_t range, uint32_t hops,
                       uint32_t area, uint8_t *choice);
+
+/* least[groups][prices]: the least cost + price * share over the points of each group; infinite for an empty one. */
+void eclip_points_least(const double *cost, const double *share, const uint32_t *group, uint32_t points,
+                        const double *prices, uint32_t count, uint32_t groups, double *least);
 
 #ifdef __cplusplus
 }

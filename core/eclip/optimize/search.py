@@ -1,0 +1,327 @@
+"""Branch and bound over the sum of shares; see `exact` for the outline."""
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import count, pairwise
+
+import numpy as np
+
+from eclip.errors import InfeasibleError
+from eclip.optimize import bounds, fronts, infeasible, join, mix
+from eclip.optimize.bounds import Node
+from eclip.optimize.fronts import Front, Points, Prices
+from eclip.optimize.join import Best
+from eclip.optimize.paths import Floats
+from eclip.optimize.problem import Objective, Overlap, Problem, Worker
+
+STEPS = (1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)
+"""Slowdowns at which the sum of shares is cut into the first nodes."""
+
+PRICES = np.concatenate([[0.0], np.geomspace(0.03, 30.0, 11)])
+"""Of a first sweep, in units of a kernel's mean time over the GPU's CUs."""
+
+NARROW = 1e-4
+"""A node of this width is not split further."""
+
+DETAIL = 4e-3
+"""A node of this width is looked through path by path where fronts are swept."""
+
+JoinUpTo = Callable[[Node, Best, float], tuple[Best, bool]]
+"""Joins up to an objective: the incumbent after it, and whether all was looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much work a search may be. Counted, not timed: the same problem gives the same plan on any machine."""
+
+    gap: float = 1e-9
+    """Good enough: relative difference of objective and lower bound."""
+    nodes: int = 200
+    combinations: int = 1_000_000
+    """Looked at in one node."""
+    labels: int = 20_000_000
+    """Partial paths for closing what a sweep of prices leaves open."""
+
+
+class Search:
+    """One run. `fronts` grows while it looks closer."""
+
+    def __init__(self, problem: Problem, effort: Effort, expired: Callable[[], bool]) -> None:
+        if not fronts.budget_can_bind(problem):
+            problem = replace(problem, max_streams=None)
+        self._problem, self._effort, self._expired = problem, effort, expired
+        self._labels = effort.labels
+        self._prices: dict[tuple[object, float], Prices] = {}
+        self._closer: dict[object, Floats] = {}
+        self._corner_terms: dict[tuple[int, float], mix.Terms] = {}
+        known: dict[object, Front] = {}
+        for worker in problem.workers:
+            key = _identity(worker)
+            if key not in known:
+                known[key] = fronts.exact_front(problem, worker) or self._swept(worker, 1.0).swept()
+        self.fronts = [known[_identity(worker)] for worker in problem.workers]
+        self._points = self._terms()
+
+    def run(self) -> tuple[Best, float]:
+        """The best combination of points, and the lower bound."""
+        roots = self._roots()
+        incumbent = self._start(roots)
+        if not all(front.exact for front in self.fronts):
+            self._look_closer(roots, incumbent)
+            roots = self._roots()
+            incumbent = min(incumbent, self._start(roots), key=Best.rank)
+        order = count()
+        queue = [(node.lower_bound, next(order), node) for node in roots]
+        heapq.heapify(queue)
+        given_up = np.inf
+        for _ in range(self._effort.nodes):
+            if not queue or queue[0][0] >= self._enough(incumbent) or self._expired():
+                break
+            incumbent, children, left_out = self._close(heapq.heappop(queue)[2], incumbent)
+            given_up = min(given_up, left_out)
+            for child in children:
+                heapq.heappush(queue, (child.lower_bound, next(order), child))
+        if incumbent.excess > 0:
+            proven = not queue and not np.isfinite(given_up)
+            raise InfeasibleError(infeasible.why(self._problem, self.fronts, self._points, incumbent, proven=proven))
+        return incumbent, min([given_up, incumbent.objective, *(bound for bound, _, _ in queue)])
+
+    def _terms(self) -> list[mix.Terms]:
+        return [
+            mix.terms(self._problem, worker, front, front.points)
+            for worker, front in zip(self._problem.workers, self.fronts, strict=True)
+        ]
+
+    def _enough(self, incumbent: Best) -> float:
+        return _feasible(incumbent) * (1 - self._effort.gap)
+
+    def _close(self, node: Node, incumbent: Best) -> tuple[Best, list[Node], float]:
+        """The incumbent after this node, nodes to put back, and a lower bound on what was given up."""
+        halves = self._halves(node)
+        if all(front.exact for front in self.fronts):
+            incumbent, proven = self._exhaust(node, incumbent, self._join, patient=not halves)
+            if proven >= self._enough(incumbent):
+                return incumbent, [], proven
+        elif not halves or node.high - node.low <= DETAIL:
+            incumbent, proven = self._look_through(node, incumbent)
+            return incumbent, [], proven
+        return (incumbent, halves, np.inf) if halves else (incumbent, [], proven)
+
+    def _exhaust(
+        self, node: Node, incumbent: Best, join_up_to: "JoinUpTo", *, patient: bool
+    ) -> tuple[Best, float]:
+        """Joins up to the incumbent, or as far as the effort allows; also what that proves about the node."""
+        proven, part = node.lower_bound, 1.0
+        while part > (1e-4 if patient else 0.5):
+            target = _target(incumbent, proven)
+            if proven >= target:
+                return incumbent, np.inf
+            reach = proven + part * (target - proven)
+            best, complete = join_up_to(node, incumbent, reach)
+            improved = best.rank() < incumbent.rank()
+            incumbent = best
+            if complete and part == 1.0 and np.isfinite(_feasible(incumbent)):
+                return incumbent, np.inf
+            if complete:
+                proven = reach
+                if not improved:
+                    return incumbent, proven
+            part = 1.0 if improved else part * 0.3
+        return incumbent, proven
+
+    def _join(self, node: Node, incumbent: Best, reach: float) -> tuple[Best, bool]:
+        limit = bounds.total_below(self._problem, node, reach)
+        best, complete = join.join(self._problem, self._points, node, limit, incumbent, self._effort.combinations)
+        return (best if best is incumbent else join.descend(self._problem, self._points, best)), complete
+
+    def _halves(self, node: Node) -> list[Node]:
+        flat = mix.slowdown(self._problem, node.low) == mix.slowdown(self._problem, node.high)
+        if node.high - node.low < NARROW or (flat and self._problem.objective is Objective.FAIRNESS):
+            return []
+        middle = 0.5 * (node.low + node.high)
+        return [self._bounded(replace(node, high=middle)), self._bounded(replace(node, low=middle))]
+
+    def _bounded(self, node: Node) -> Node:
+        corners = self._corners(node)
+        if node.price == 0.0:
+            return bounds.bound(self._problem, corners, node)
+        return bounds.bound(self._problem, corners, node, node.price * np.geomspace(0.7, 1.4, 12))
+
+    def _roots(self) -> list[Node]:
+        shares = [part.share for part in self._points]
+        low, high = (float(sum(extreme(share) for share in shares)) for extreme in (np.min, np.max))
+        start = 0.0 if self._problem.overlap is Overlap.CORRECTED else -1.0
+        edges = [low, *(step + start for step in STEPS if low < step + start < high), high]
+        return [self._bounded(Node(*edge)) for edge in pairwise(edges)] if low < high else [self._bounded(Node(low, high))]
+
+    def _start(self, roots: list[Node]) -> Best:
+        """From the cheapest choices at likely prices down to where no single worker can be improved."""
+        likely = sorted(roots, key=lambda node: node.lower_bound)[:2]
+        prices = [node.price * factor for node in likely for factor in (0.8, 1.0, 1.25)]
+        best = min((self._descend(price) for price in dict.fromkeys(prices)), key=Best.rank)
+        if best.excess > 0:
+            wide = bounds.price_grid(self._problem, self._points)
+            best = min([best, *(self._descend(float(price)) for price in wide)], key=Best.rank)
+        return best
+
+    def _descend(self, price: float) -> Best:
+        shared = mix.stream_cost(self._problem)
+        costs = [
+            part.worker.factor * (part.time + part.toll) + shared * part.further + price * part.share
+            for part in self._points
+        ]
+        # A price on masked streams as well, raised until their budget holds.
+        scale = max(float(np.ptp(cost)) for cost in costs)
+        for toll in (0.0, *np.geomspace(1e-3, 10.0, 25) * scale):
+            chosen = tuple(
+                int((cost + toll * part.group).argmin()) for cost, part in zip(costs, self._points, strict=True)
+            )
+            spent = sum(int(part.group[point]) for part, point in zip(self._points, chosen, strict=True))
+            if self._problem.max_streams is None or spent <= self._problem.max_streams:
+                break
+        return join.descend(self._problem, self._points, Best(np.inf, np.inf, chosen))
+
+    def _look_through(self, node: Node, incumbent: Best) -> tuple[Best, float]:
+        """All choices near the node's bound, joined: the incumbent, and what was proven about the rest."""
+        corners = [bounds.within(self._problem, part, node) for part in self._corners(node)]
+        if self._problem.objective is not Objective.FAIRNESS or not all(len(part) for part in corners):
+            return incumbent, node.lower_bound
+        apart = bounds.take_apart(self._problem, corners, node)
+        slack = _target(incumbent, node.lower_bound) - node.lower_bound
+        for part in (1.0, 0.25, 0.06, 0.015):
+            total = node.lower_bound + part * slack
+            found = self._windows(node, corners, apart, total)
+            if found is None:
+                continue
+
+            def join_found(node: Node, incumbent: Best, reach: float) -> tuple[Best, bool]:
+                best, complete = self._join_found(found, node, min(reach, total), incumbent)
+                return best, complete and reach <= total
+
+            incumbent, proven = self._exhaust(node, incumbent, join_found, patient=True)
+            return incumbent, max(node.lower_bound, min(proven, incumbent.objective - self._blur(node)))
+        return incumbent, node.lower_bound
+
+    def _blur(self, node: Node) -> float:
+        """How much less a joined choice may cost than was seen: hops without classes were priced at one slowdown."""
+        low, high = (float(mix.slowdown(self._problem, share)) for share in (node.low, node.high))
+        hops = sum(
+            worker.factor * worker.kernels * self._problem.hop_micros
+            for worker, front in zip(self._problem.workers, self.fronts, strict=True)
+            if front.merged
+        )
+        return (high / low - 1.0) * hops
+
+    def _join_found(self, found: list[Points], node: Node, reach: float, incumbent: Best) -> tuple[Best, bool]:
+        """Joins these points up to a total, and adds them to the fronts if that finds something better."""
+        workers = zip(self._problem.workers, self.fronts, found, strict=True)
+        parts = [mix.terms(self._problem, worker, front, points) for worker, front, points in workers]
+        if not all(len(part) for part in parts):
+            return incumbent, True
+        best, complete = join.join(self._problem, parts, node, reach, incumbent, self._effort.combinations)
+        if best is incumbent:
+            return incumbent, complete
+        sizes = [len(front.points) for front in self.fronts]
+        best = replace(best, points=tuple(start + point for start, point in zip(sizes, best.points, strict=True)))
+        self.fronts = [
+            replace(front, points=Points.join([front.points, points]))
+            for front, points in zip(self.fronts, found, strict=True)
+        ]
+        self._points = self._terms()
+        return join.descend(self._problem, self._points, best), complete
+
+    def _windows(
+        self, node: Node, corners: list[mix.Terms], apart: bounds.Bound, total: float
+    ) -> list[Points] | None:
+        """Per worker, every choice that a combination of this total may hold; None if that is too much work."""
+        rate = float(mix.slowdown(self._problem, node.low))
+        known: dict[object, Points] = {}
+        found = []
+        for index, (worker, front) in enumerate(zip(self._problem.workers, self.fronts, strict=True)):
+            limits = self._limits(index, node, corners[index], apart, total)
+            key = (_identity(worker), worker.factor, limits.tobytes())
+            if key not in known:
+                price = node.price / (rate * worker.factor * worker.kernels * self._problem.compute_units)
+                hop = self._problem.hop_micros / rate
+                searched = fronts.windowed(self._problem, worker, front, hop, price, limits, self._labels)
+                if searched is None:
+                    self._labels = self._labels * 3 // 4
+                    return None
+                known[key], spent = searched
+                self._labels -= spent
+            found.append(known[key])
+        return found
+
+    def _limits(
+        self, index: int, node: Node, corners: mix.Terms, apart: bounds.Bound, total: float
+    ) -> Floats:
+        """Per set of sizes of a worker: what a choice may cost at most, in the worker's microseconds."""
+        worker, front = self._problem.workers[index], self.fronts[index]
+        by_group = np.full(corners.groups, np.inf)
+        np.minimum.at(by_group, corners.group, apart.rest[index])
+        rest = by_group[np.minimum(front.masked, corners.groups - 1)]
+        left = total - apart.constant - rest - mix.stream_cost(self._problem) * front.further
+        return np.asarray(left / (worker.factor * float(mix.slowdown(self._problem, node.low))))
+
+    def _look_closer(self, roots: list[Node], incumbent: Best) -> None:
+        """Sweeps again, at prices near those that matter to the nodes that may hold something better."""
+        likely = [node for node in roots if node.lower_bound < _feasible(incumbent) and node.price > 0]
+        if not likely:
+            return
+        paid = [node.price / float(mix.slowdown(self._problem, node.low)) for node in likely]
+        for worker in self._problem.workers:
+            unit = worker.factor * worker.kernels * self._problem.compute_units
+            self._closer[_identity(worker)] = np.geomspace(0.85 * min(paid) / unit, 1.2 * max(paid) / unit, 16)
+        self._prices.clear()
+        self._corner_terms.clear()
+        for index, (worker, front) in enumerate(zip(self._problem.workers, self.fronts, strict=True)):
+            if not front.exact:
+                closer = self._swept(worker, 1.0).swept()
+                # The old points stay in front: the incumbent's indices keep their meaning.
+                self.fronts[index] = replace(closer, points=Points.join([front.points, closer.points]))
+        self._points = self._terms()
+
+    def _corners(self, node: Node) -> list[mix.Terms]:
+        """Points below or on everything that the workers can do in the node."""
+        return [
+            points if front.exact else self._corner(index, self._cap(node) if front.merged else 1.0)
+            for index, (front, points) in enumerate(zip(self.fronts, self._points, strict=True))
+        ]
+
+    def _cap(self, node: Node) -> float:
+        """A slowdown not below the node's: of wide nodes a coarse one, so that few sweeps serve many nodes."""
+        rate = float(mix.slowdown(self._problem, node.high))
+        if node.high - node.low < 0.03:
+            return float(1.004 ** np.ceil(np.log(rate) / np.log(1.004) - 1e-9))
+        return min((step for step in STEPS if step >= rate - 1e-9), default=rate)
+
+    def _corner(self, index: int, cap: float) -> mix.Terms:
+        if (index, cap) not in self._corner_terms:
+            worker, front = self._problem.workers[index], self.fronts[index]
+            corners = self._swept(worker, cap).swept().corners
+            self._corner_terms[index, cap] = mix.terms(self._problem, worker, front, corners, real=False)
+        return self._corner_terms[index, cap]
+
+    def _swept(self, worker: Worker, cap: float) -> Prices:
+        key = (_identity(worker), cap)
+        if key not in self._prices:
+            unit = float(worker.times[:, -1].mean()) / self._problem.compute_units
+            prices = np.concatenate([PRICES * unit, self._closer.get(key[0], np.empty(0))])
+            self._prices[key] = fronts.price_out(self._problem, worker, np.unique(prices), cap)
+        return self._prices[key]
+
+
+def _target(best: Best, lower_bound: float) -> float:
+    """What a better combination costs at most; a little above the bound where none is known that holds."""
+    return min(_feasible(best), lower_bound + 0.1 * abs(lower_bound)) if best.excess else best.objective
+
+
+def _feasible(best: Best) -> float:
+    """The objective to beat; infinite if constraints are missed."""
+    return best.objective if best.excess == 0 else np.inf
+
+
+def _identity(worker: Worker) -> object:
+    """Equal for workers with the same choices."""
+    return worker.times.tobytes(), worker.sizes, worker.max_switches
