@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from eclip import atoms, products, strategies
+from eclip import atoms, budgets, products, strategies
+from eclip.budgets import Demand
 from eclip.errors import InfeasibleError, InputError
 from eclip.optimize.problem import Objective, Overlap, Power, Problem, Worker
 from eclip.products import Product
@@ -114,9 +115,8 @@ def sizes(gpu: Gpu, workloads: Sequence[Workload], options: Options) -> list[tup
 
 def stream_budget(product: Product, workloads: Sequence[Workload], options: Options) -> int:
     """Masked streams of the whole mix: what the queue slots leave beside the applications' own streams, at most."""
-    own = sum(max(1, len(workload.profile.streams)) for workload in workloads)
-    limits = [product.queue_slots - own, product.masked_streams, options.max_streams]
-    return max(0, min(limit for limit in limits if limit is not None))
+    own = {workload.name: Demand(0, max(1, len(workload.profile.streams))) for workload in workloads}
+    return budgets.masked_limit(product, budgets.application_queues(product, own), options.max_streams)
 
 
 def _fits(gpu: Gpu, workload: Workload) -> None:
@@ -141,8 +141,8 @@ def _wanted(gpu: Gpu, workers: int, options: Options) -> tuple[int, ...] | None:
     if options.sizes == "paper":
         if workers > 3:
             raise InputError(f"sizes 'paper' are defined for 2 and 3 workers, not {workers}; use auto or a list")
-        quarters = (2, 3, 4) if workers == 3 else (1, 2, 3, 4)
-        return tuple(gpu.compute_units * quarter // 4 for quarter in quarters)
+        quarters = products.product(gpu.product).default_sizes(gpu)
+        return quarters[1:] if workers == 3 else quarters
     if isinstance(options.sizes, str):
         raise InputError(f"sizes {options.sizes!r} are not known; should be auto, paper or a list of CU counts")
     return tuple(sorted(set(options.sizes)))
