@@ -28,6 +28,11 @@ inline uint64_t word_of(const eclip_chip &chip, const eclip_cu_set &mask, uint32
   return valid >= 64 ? bits : bits & ((uint64_t{1} << valid) - 1);
 }
 
+inline uint32_t engine_of(const eclip_chip &chip, uint32_t cu) {
+  const uint32_t engine = chip.engine_of[cu];
+  return engine < chip.engines ? engine : 0;
+}
+
 template <typename Visit>
 void for_each_bit(uint64_t bits, uint32_t base, Visit visit) {
   for (; bits != 0; bits &= bits - 1) visit(base + static_cast<uint32_t>(__builtin_ctzll(bits)));
@@ -55,10 +60,9 @@ struct Spread {
 };
 
 inline Spread spread_of(const eclip_chip &chip, const eclip_cu_set &mask) {
-  uint16_t cus[ECLIP_MAX_ENGINES];
-  for (uint32_t engine = 0; engine < chip.engines; ++engine) cus[engine] = 0;
+  uint16_t cus[ECLIP_MAX_ENGINES] = {};
   for (uint32_t word = 0; word < words_of(chip); ++word)
-    for_each_bit(word_of(chip, mask, word), 64 * word, [&](uint32_t cu) { ++cus[chip.engine_of[cu] % chip.engines]; });
+    for_each_bit(word_of(chip, mask, word), 64 * word, [&](uint32_t cu) { ++cus[engine_of(chip, cu)]; });
   Spread spread{0, ECLIP_MAX_CUS};
   for (uint32_t engine = 0; engine < chip.engines; ++engine) {
     if (cus[engine] == 0) continue;

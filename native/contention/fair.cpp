@@ -58,7 +58,7 @@ void one_class_per_engine(Table *table) {
   table->classes = chip.engines;
   for (uint32_t engine = 0; engine < chip.engines; ++engine) table->parts[engine] = Class{{}, {}, engine, 0, 1, 0};
   for (uint32_t cu = 0; cu < chip.compute_units; ++cu)
-    table->parts[chip.engine_of[cu] % chip.engines].cus[cu / 64] |= uint64_t{1} << (cu % 64);
+    table->parts[engine_of(chip, cu)].cus[cu / 64] |= uint64_t{1} << (cu % 64);
 }
 
 /* Splits the classes by the mask of one kernel, and enters the kernel where it
