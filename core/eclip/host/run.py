@@ -53,18 +53,21 @@ class Run:
         self._stopping = False
         self._apply(file)
 
-    def work(self, seconds: float | None = None) -> None:
-        """Run until all workloads are done, a signal says so, or the time is up. Leaves no program and no slot."""
+    def work(self, seconds: float | None = None, enough: Callable[["Run"], bool] | None = None) -> None:
+        """Run until all workloads are done, a signal says so, the time is up, or a look shows that it is `enough`.
+
+        Leaves no program and no slot.
+        """
         with self._inbox.open(), control.opened(self._root, self.file) as door:
             try:
-                self._loop(door, seconds)
+                self._loop(door, seconds, enough)
             except BaseException:
                 for gpu in self.gpus.values():
                     gpu.stop_all(force=True)
                 raise
         self._look(self.ended)
 
-    def _loop(self, door: control.Door, seconds: float | None) -> None:
+    def _loop(self, door: control.Door, seconds: float | None, enough: Callable[["Run"], bool] | None) -> None:
         looked = 0.0
         while not self._over():
             now = self.ended = time.monotonic()
@@ -74,6 +77,8 @@ class Run:
             if now - looked >= LOOK_S:
                 looked = now
                 self._look(now)
+                if enough and not self._stopping and enough(self):
+                    self._stop("enough was seen")
             select.select([door], [], [], TICK_S)
 
     def say(self, what: str) -> None:

@@ -28,6 +28,8 @@ from eclip.report.demo_outcome import Alone, alone, outcome
 STRATEGIES = ("whole-gpu", "static-split", "model-wise", "per-kernel", "kernel-groups")
 MIXES = {"Mix 7": ("alexnet", "alexnet", "alexnet"), "Mix 2": ("albert", "densenet201")}
 """As the paper numbers them."""
+LONGEST_S = 90.0
+FEWEST_REQUESTS = 10
 PROFILING = table.Profiling(warm_up_requests=2, repeats=5)
 
 
@@ -38,7 +40,7 @@ class Stage:
     folder: Path
     time_scale: float
     seconds: float
-    """Wall time of one run."""
+    """Wall time of the steady part of one run, at least."""
     console: Console
 
     def chip(self, name: str, *, trace: bool = False) -> EmulatedGpu:
@@ -55,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="eclip.report.demo", description=__doc__)
     parser.add_argument("--to", type=Path, default=Path("demo-output"), help="folder of the report")
     parser.add_argument("--time-scale", type=float, default=16.0, help="wall time over GPU time")
-    parser.add_argument("--seconds", type=float, default=8.0, help="wall time of one run")
+    parser.add_argument("--seconds", type=float, default=8.0, help="wall time of a run's steady part, at least")
     chosen = parser.parse_args(arguments)
     shutil.rmtree(chosen.to, ignore_errors=True)
     chosen.to.mkdir(parents=True)
@@ -91,10 +93,12 @@ def _play(stage: Stage) -> None:
         stage.console.print()
         stage.console.print(demo_page.table(mix))
         for sentence in comparison.verdict(mix):
-            stage.console.print(f"  {sentence}", markup=False, highlight=False)
+            stage.console.print(f"  {sentence}", markup=False, highlight=False, soft_wrap=True)
     atomic.write(stage.folder / "report.html", demo_page.page(mixes, solo, stage.time_scale, stage.seconds))
     took = time.monotonic() - began
-    stage.console.print(f"\nReport: {_shown(stage.folder / 'report.html')} ({took:.0f} s)", highlight=False)
+    stage.console.print(
+        f"\nReport: {_shown(stage.folder / 'report.html')} ({took:.0f} s)", highlight=False, soft_wrap=True
+    )
     if not all(mix.checksums_equal for mix in mixes):
         raise EclipError("a model computed something else under some strategy; see the table")
 
@@ -103,7 +107,7 @@ def _profile(stage: Stage, model: str) -> KernelProfile:
     """As `eclip profile` does it."""
     to = stage.folder / "profiles" / f"{model}.yaml"
     to.parent.mkdir(exist_ok=True)
-    stage.console.print(f"$ eclip profile --gpu emulated --to {_shown(to)} -- {model}", highlight=False)
+    stage.console.print(f"$ eclip profile --gpu emulated --to {_shown(to)} -- {model}", highlight=False, soft_wrap=True)
     chip = emulation.chip_of(stage.chip(f"profile-{model}"))
     wish = profiling.Wish((str(_program(model)),), model, profiling.sizes(chip, None), PROFILING)
     with stage.console.status(f"Profiling {model}"):
@@ -138,18 +142,18 @@ def _mix(stage: Stage, name: str, members: tuple[str, ...], solo: Mapping[str, A
 
 
 def _run(stage: Stage, where: str, strategy: str, members: tuple[str, ...], seconds: float) -> Mapping[str, object]:
-    """As `eclip run --for` does it: report, log and trace end up in a folder of the run's own."""
+    """As `eclip run` does it: report, log and trace end up in a folder of the run's own."""
     folder = stage.folder / "runs" / where
     folder.mkdir(parents=True)
     file = folder / "colocation.yaml"
     file.write_text(_colocation(strategy, members))
-    stage.console.print(f"$ eclip run {_shown(file)} --for {seconds:g}", highlight=False)
+    stage.console.print(f"$ eclip run {_shown(file)}", highlight=False, soft_wrap=True)
     emulated = stage.chip(where, trace=True)
     os.environ["ECLIP_EMULATOR"] = str(emulated.config_path)
     try:
         with view.QuietView(stage.console, f"{strategy}: {', '.join(members)}") as quiet:
             run = Run(file, stage.state(), folder / "logs", quiet)
-            run.work(seconds)
+            run.work(LONGEST_S, lambda run: _enough(run, seconds))
     finally:
         del os.environ["ECLIP_EMULATOR"]
     report = run_report.answer(run)
@@ -157,6 +161,18 @@ def _run(stage: Stage, where: str, strategy: str, members: tuple[str, ...], seco
     trace_excerpt.write(emulated, folder / "trace.json")
     shutil.rmtree(emulated.folder)
     return report
+
+
+def _enough(run: Run, seconds: float) -> bool:
+    """Steady for so long, and for so many requests of every model: a slow machine takes its time."""
+    workers = run.totals()
+    steady = run.history.steady(workers, run.ended)
+    if not workers or not steady:
+        return False
+    first, last = steady
+    return last.at - first.at >= seconds and all(
+        last.done_since(first, worker).requests >= FEWEST_REQUESTS for worker in workers
+    )
 
 
 def _colocation(strategy: str, members: tuple[str, ...]) -> str:

@@ -32,8 +32,8 @@ def page(mixes: Sequence[Mix], solo: Mapping[str, Alone], time_scale: float, sec
 def _method(time_scale: float, seconds: float) -> list[str]:
     return [
         f"Unmodified HIP programs on the distribution's own HIP runtime, over an emulated MI50: 1 µs of GPU time took "
-        f"{time_scale:g} µs of wall time; all times and rates are in GPU time. Every run took {seconds:g} s of wall "
-        "time; numbers are of the part in which every model was warm. Nothing here was measured on silicon: the chip's "
+        f"{time_scale:g} µs of wall time; all times and rates are in GPU time. Every run was measured for at least "
+        f"{seconds:g} s of wall time in which every model was warm. Nothing here was measured on silicon: the chip's "
         "parameters are those of the product table, each with its source.",
         "Throughput: sum over the models of their rate over the rate they reach alone. Worst p95: the largest p95 over "
         "the mean time alone. Switches: changes of stream per request as counted while it ran, summed over the models. "
