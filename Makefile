@@ -11,9 +11,9 @@ STAMPS := build/stamps
 JOBS ?= $(shell nproc)
 TESTS ?= tests
 
-NATIVE_FILES = $(shell find native CMakeLists.txt tests/native -type f -not -name '*.py' 2>/dev/null)
-CXX_FILES = $(shell find native tests/native -type f '(' -name '*.cpp' -o -name '*.h' -o -name '*.hip' ')' \
-              -not -path '*/generated/*' -not -name '*_generated.h' 2>/dev/null)
+NATIVE_FILES = $(shell find native CMakeLists.txt tests/native tests/e2e -type f -not -name '*.py' -not -name '*.pyc')
+CXX_FILES = $(shell find native tests/native tests/e2e -type f '(' -name '*.cpp' -o -name '*.h' -o -name '*.hip' ')' \
+              -not -path '*/generated/*' -not -name '*_generated.h')
 # hipcc's sources need a compilation database that knows HIP.
 TIDY_FILES = $(filter-out %.hip.cpp,$(filter %.cpp,$(CXX_FILES)))
 
@@ -53,6 +53,15 @@ docs: $(STAMPS)/venv ## Writes the reference of the command line to docs/referen
 clean: ## Removes everything that was built, but not the virtual environment.
 	rm -rf build core/eclip/native demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find core tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The same tests over libraries and an emulated GPU that watch their own memory. Symbolic links to the Python sources beside
+# the other libraries make a second package. The programs come from hipcc, without the sanitizers, hence the preload.
+SANITIZED_TESTS ?= tests/unit/test_contention.py tests/e2e/emulator tests/e2e/interposer
+sanitize: $(STAMPS)/sanitized
+	@ctest --test-dir build/sanitized --output-on-failure --no-tests=ignore -j $(JOBS)
+	@PYTHONPATH=build/sanitized/package LD_PRELOAD=$$(g++ -print-file-name=libasan.so) \
+	  ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0:protect_shadow_gap=0:abort_on_error=1 \
+	  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(BIN)/pytest $(SANITIZED_TESTS)
 
 lint-python: $(STAMPS)/venv
 	@$(BIN)/ruff format --check -q . || { echo "Some Python files are not formatted: make fmt" >&2; exit 1; }
@@ -97,8 +106,18 @@ $(STAMPS)/testbed: $(STAMPS)/configured $(NATIVE_FILES)
 	@cmake --install build/testbed --prefix core >build/testbed/install.log
 	@touch $@
 
+$(STAMPS)/sanitized: $(STAMPS)/venv $(NATIVE_FILES)
+	@echo "Building everything native with sanitizers"
+	@cmake -S . -B build/sanitized -G Ninja --log-level=WARNING -DECLIP_TESTBED=ON -DECLIP_SANITIZE=ON \
+	  -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
+	@cmake --build build/sanitized -j $(JOBS) -- --quiet
+	@mkdir -p build/sanitized/package/eclip
+	@ln -sf $(abspath $(filter-out core/eclip/native,$(wildcard core/eclip/*))) build/sanitized/package/eclip/
+	@cmake --install build/sanitized --prefix build/sanitized/package >build/sanitized/install.log
+	@touch $@
+
 $(STAMPS)/configured: $(filter %CMakeLists.txt %.cmake,$(NATIVE_FILES)) | $(STAMPS)/packages
 	@cmake -S . -B build/testbed -G Ninja --log-level=WARNING -DECLIP_TESTBED=ON >/dev/null
 	@mkdir -p $(@D) && touch $@
 
-.PHONY: help demo test unit native fmt lint gen bench docs clean lint-python lint-generated lint-cxx
+.PHONY: help demo test unit native fmt lint gen bench docs clean sanitize lint-python lint-generated lint-cxx
