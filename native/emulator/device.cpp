@@ -95,8 +95,10 @@ bool Device::serve(Chip::Turn &turn) {
     }
     any |= moved;
   }
+  /* A queue without a slot cannot act: were the chip to wait for it, a stall would never end. */
   double due = never;
-  for (const auto &queue : queues_) due = std::min(due, queue->due());
+  for (const auto &queue : queues_)
+    if (turn.resident(queue->use())) due = std::min(due, queue->due());
   turn.hold(due);
   return any;
 }
