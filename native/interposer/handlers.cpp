@@ -201,6 +201,7 @@ using DriverLaunchConfig = hip::DriverLaunchConfig;
 #define REDIRECT(ret, name, params, args)
 #define PASS(ret, name, params, args, reason)      \
   ret Handlers::name params {                      \
+    client.streams.touch_all();                    \
     count_pass(client, runtime, reason);           \
     return runtime.name args;                      \
   }
@@ -221,6 +222,7 @@ using DriverLaunchConfig = hip::DriverLaunchConfig;
 #include "undef_hooks.h"
 
 void Handlers::watch(Stream stream) {
+  client.streams.touch(stream);
   if (hip::is_per_thread(stream)) {
     client.streams.per_thread_used(runtime, client.thread().streams);
   }

@@ -80,7 +80,7 @@ bool prepare(const Runtime &runtime, AppStream &stream, const MaskedStream &targ
            runtime.hipStreamWaitEvent(target.handle, stream.fork_event, 0) == hip::success;
   }
   if (steps.hop) {
-    const MaskedStream &last = *stream.order.unsettled();
+    const MaskedStream &last = *stream.order.previous();
     if (steps.hop_needs_record && runtime.hipEventRecord(last.event, last.handle) != hip::success) {
       return false;
     }
@@ -90,7 +90,7 @@ bool prepare(const Runtime &runtime, AppStream &stream, const MaskedStream &targ
 }
 
 hip::Error move(Client &client, const Runtime &runtime, Track &track, AppStream &stream, MaskedStream &target,
-                const Steps &steps, const Launch &launch, const Issue &issue) {
+                const Steps &steps, uint64_t touches, const Launch &launch, const Issue &issue) {
   hip::Event stop = launch.stop ? launch.stop : target.event;
   const bool with_event = steps.bind_event || launch.start || launch.stop;
   const hip::Error error =
@@ -102,7 +102,7 @@ hip::Error move(Client &client, const Runtime &runtime, Track &track, AppStream 
   // A later wait looks at our own event; one of the application's may be recorded again by then.
   Steps done = steps;
   done.bind_event = steps.bind_event && !launch.stop;
-  stream.order.launched(&target, done);
+  stream.order.launched(&target, done, touches);
   if (steps.join && runtime.hipStreamWaitEvent(stream.handle, stop, 0) != hip::success) {
     // Too late to take the kernel back: let the host wait this once, and redirect no more.
     runtime.hipStreamSynchronize(target.handle);
@@ -153,9 +153,10 @@ hip::Error decide(Client &client, const Runtime &runtime, Thread &thread, AppStr
     const Joining joining =
         stream.kind == AppStream::Kind::Null ? client.streams.null_joining() : Joining::Eager;
     const bool hop_follows = step.next >= 0 && step.next != step.stream;
-    const Steps steps = stream.order.before(target, joining, hop_follows);
+    const uint64_t touches = client.streams.touches(stream);
+    const Steps steps = stream.order.before(target, joining, hop_follows, touches);
     error = prepare(runtime, stream, *target, steps)
-                ? move(client, runtime, track, stream, *target, steps, launch, issue)
+                ? move(client, runtime, track, stream, *target, steps, touches, launch, issue)
                 : stay(track, stream, ECLIP_PASS_FORK_FAILED, launch, issue);
   }
   if (step.known && stream.order.hopped()) {

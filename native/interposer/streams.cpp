@@ -30,6 +30,14 @@ void publish_proof(eclip_stream_proof &proof, const CuSet &asked, const CuSet &r
   put(proof.state, state);
 }
 
+// The first runtime with entries that take a stream and are not in hooks.def.
+constexpr int first_unlisted_version = 50300000;
+
+size_t touch_slot(hip::Stream handle) {
+  const auto bits = reinterpret_cast<uintptr_t>(handle);
+  return ((bits >> 4) ^ (bits >> 12)) % touch_slots;
+}
+
 enum ProofState : uint32_t { NotCreated, InForce, Refused, ReadBackDifferently };
 
 }  // namespace
@@ -265,6 +273,24 @@ bool Streams::capturing(const Runtime &runtime, hip::Stream handle) const {
   }
   int status = hip::capture_none;
   return runtime.hipStreamIsCapturing(handle, &status) != hip::success || status != hip::capture_none;
+}
+
+void Streams::touch(hip::Stream handle) {
+  touches_[touch_slot(handle)].fetch_add(1, std::memory_order_relaxed);
+}
+
+void Streams::touch_all() {
+  for (auto &touches : touches_) {
+    touches.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+uint64_t Streams::touches(const AppStream &stream) const {
+  // A kernel of the null stream waits for all blocking streams, so what counts is not on the stream alone.
+  if (stream.kind == AppStream::Kind::Null || device_.hip_version >= first_unlisted_version) {
+    return never_twice_.fetch_add(1, std::memory_order_relaxed);
+  }
+  return touches_[touch_slot(stream.handle)].load(std::memory_order_relaxed);
 }
 
 MaskedStream *Streams::masked(const Runtime &runtime, AppStream &stream, const Plan &plan, size_t index,

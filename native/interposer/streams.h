@@ -70,6 +70,8 @@ struct StreamCache {
   AppStream *per_thread = nullptr;
 };
 
+constexpr size_t touch_slots = 256;
+
 class Streams {
  public:
   Streams(const Options &options, Stats &stats) : options_(options), stats_(stats) {}
@@ -94,6 +96,13 @@ class Streams {
   Joining null_joining() const {
     return blocking_.load(std::memory_order_acquire) != 0 ? Joining::Eager : Joining::ByRuntime;
   }
+
+  // Calls of the application that may put work on a stream, counted before they do. While the count of a stream stands
+  // still, nothing but our own packets has come to it. Several streams may share a count. Where
+  // that is not enough to know, no count comes twice.
+  void touch(hip::Stream handle);
+  void touch_all();
+  uint64_t touches(const AppStream &stream) const;
 
   // The masked stream of set `index` for this application stream, whose mutex is held. Null: `why` tells.
   MaskedStream *masked(const Runtime &runtime, AppStream &stream, const Plan &plan, size_t index, eclip_reason &why);
@@ -125,6 +134,8 @@ class Streams {
   std::atomic<uint32_t> captures_{0};
   std::atomic<uint32_t> blocking_{0};  // application streams that look at the null stream, per-thread ones included
   std::atomic<uint64_t> next_id_{1};
+  std::atomic<uint64_t> touches_[touch_slots] = {};
+  mutable std::atomic<uint64_t> never_twice_{0};
 };
 
 }  // namespace eclip

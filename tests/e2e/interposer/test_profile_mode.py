@@ -7,7 +7,6 @@ import pytest
 from eclip import profile, stats
 from eclip.lookup import Profiling
 
-WAVES = {15: 15, 30: 30, 45: 45, 60: 60}
 WAVE_MICROS = 20.0
 
 
@@ -33,10 +32,11 @@ def test_the_request_is_found_and_its_times_are_the_chips(bench: Any, variant: s
     assert found.streams == (kind,)
     assert len(found.kernels) == 12
     assert found.kernels[0].grid == (60, 1, 1)  # where the program waits, the request begins
-    for kernel in found.kernels:
-        groups = kernel.grid[0] * kernel.grid[1]
-        expected = [WAVE_MICROS * waves(groups, size) for size in found.sizes]
-        assert kernel.micros == pytest.approx(expected, rel=0.3)
+    times = [(micros, size, kernel) for kernel in found.kernels for micros, size in zip(kernel.micros, found.sizes, strict=True)]
+    expected = [WAVE_MICROS * waves(kernel.grid[0] * kernel.grid[1], size) for _, size, kernel in times]
+    # On a host so busy that the emulated chip falls behind the clock, a median may be off; most must not.
+    right = sum(micros == pytest.approx(wanted, rel=0.1) for (micros, _, _), wanted in zip(times, expected, strict=True))
+    assert right >= 0.8 * len(times), [micros for micros, _, _ in times]
 
 
 def test_a_marked_request_is_taken_as_marked(bench: Any) -> None:
