@@ -44,6 +44,10 @@ def test_the_least_limit_counts(application: int, max_streams: int | None, limit
     assert budgets.masked_limit(MI50, application, max_streams) == limit
 
 
+def test_a_cap_on_masked_streams_counts_where_the_slots_would_allow_more() -> None:
+    assert budgets.masked_limit(PAPER, 0) == 7
+
+
 def test_the_users_own_limit_is_named() -> None:
     with pytest.raises(InfeasibleError, match="more than the 2 masked streams that were allowed"):
         budgets.check_streams(MI50, {"a": Demand(3)}, max_streams=2)
