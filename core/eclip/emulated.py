@@ -11,7 +11,7 @@ import os
 import struct
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +102,22 @@ class EmulatedGpu:
 
     @property
     def gpu(self) -> Gpu:
-        """The shape of (each of) the GPU(s)."""
-        return products.gpu_for(self.product)
+        """The (first) GPU."""
+        return self.gpus[0]
+
+    @property
+    def gpus(self) -> tuple[Gpu, ...]:
+        """The GPUs as their sysfs tree shows them."""
+        shape = products.gpu_for(self.product)
+        return tuple(
+            replace(
+                shape,
+                node=index + 1,
+                unique_id=emulated_sysfs.unique_id(index),
+                render_minor=shape.render_minor + index,
+            )
+            for index in range(self.count)
+        )
 
     @property
     def config_path(self) -> Path:
@@ -139,7 +153,7 @@ class EmulatedGpu:
             if not library.exists():
                 raise InputError(f"the emulated GPU needs {library}, which is not there; `make native` builds it")
         self.folder.mkdir(parents=True, exist_ok=True)
-        emulated_sysfs.write(self.sysfs, self.gpu, self.row, self.count)
+        emulated_sysfs.write(self.sysfs, self.gpus, self.row)
         unfinished = self.config_path.with_suffix(".new")
         unfinished.write_text(json.dumps(self.config(), indent=1))
         unfinished.replace(self.config_path)
@@ -192,7 +206,7 @@ class EmulatedGpu:
         return (*own, *self.kernels)
 
     def _gpu_config(self, index: int) -> dict[str, Any]:
-        gpu, row = self.gpu, self.row
+        gpu, row = self.gpus[index], self.row
         return {
             "product": row.name,
             "marketingName": emulated_sysfs.marketing_name(row),
@@ -200,8 +214,8 @@ class EmulatedGpu:
             "gfx": gpu.gfx,
             "deviceId": emulated_sysfs.device_id(row),
             "locationId": emulated_sysfs.location_id(index),
-            "uniqueId": emulated_sysfs.unique_id(index),
-            "renderMinor": gpu.render_minor + index,
+            "uniqueId": gpu.unique_id,
+            "renderMinor": gpu.render_minor,
             "vramBytes": gpu.vram_bytes,
             "active": gpu.active,
             "chip": str(self.chip_path(index)),

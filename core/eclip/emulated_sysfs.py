@@ -1,6 +1,6 @@
 """A sysfs tree of emulated GPUs: what the KFD and amdgpu drivers would show of them. Pure but for `write`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from eclip.products import Product
@@ -36,10 +36,14 @@ def unique_id(index: int) -> int:
     return 0x0E11B50000000001 + index
 
 
-def write(root: Path, gpu: Gpu, row: Product, count: int) -> None:
-    """Writes the tree of `count` equal GPUs below `root`; files that are there are replaced."""
-    files = dict(_host_files(count))
-    for index in range(count):
+def write(root: Path, gpus: Sequence[Gpu], row: Product) -> None:
+    """Writes the tree of these GPUs, all of one product, below `root`; files that are there are replaced."""
+    count = len(gpus)
+    files = dict(_host_files(count)) | {
+        f"class/kfd/kfd/topology/nodes/0/io_links/{index}/properties": _link_properties(0, index + 1)
+        for index in range(count)
+    }
+    for index, gpu in enumerate(gpus):
         files |= _kfd_files(gpu, row, index) | _drm_files(gpu, row, index)
     for path, text in files.items():
         target = root / path
@@ -82,14 +86,19 @@ _NOTHING = dict.fromkeys(_ORDER.split(), 0)
 def _kfd_files(gpu: Gpu, row: Product, index: int) -> dict[str, str]:
     node = f"class/kfd/kfd/topology/nodes/{index + 1}"
     vram = {"heap_type": 1, "size_in_bytes": gpu.vram_bytes, "flags": 0, "width": 4096, "mem_clk_max": 1000}
-    link = {"type": 2, "version_major": 0, "version_minor": 0, "node_from": index + 1, "node_to": 0, "weight": 20}
     return {
         f"{node}/gpu_id": f"{_GPU_ID + index}\n",
         f"{node}/name": f"{amd_name(row)}\n",
         f"{node}/properties": _properties(_gpu_properties(gpu, row, index)),
         f"{node}/mem_banks/0/properties": _properties(vram),
-        f"{node}/io_links/0/properties": _properties(link),
+        f"{node}/io_links/0/properties": _link_properties(index + 1, 0),
     }
+
+
+def _link_properties(start: int, end: int) -> str:
+    link = {"type": 2, "version_major": 0, "version_minor": 0, "node_from": start, "node_to": end, "weight": 20}
+    rates = {"min_latency": 0, "max_latency": 0, "min_bandwidth": 0, "max_bandwidth": 16000}
+    return _properties(link | rates | {"recommended_transfer_size": 0, "flags": 0})
 
 
 def _gpu_properties(gpu: Gpu, row: Product, index: int) -> dict[str, int]:
@@ -113,7 +122,7 @@ def _gpu_properties(gpu: Gpu, row: Product, index: int) -> dict[str, int]:
         "vendor_id": 0x1002,
         "device_id": device_id(row),
         "location_id": location_id(index),
-        "drm_render_minor": gpu.render_minor + index,
+        "drm_render_minor": gpu.render_minor,
         "num_sdma_engines": 2,
         "num_sdma_queues_per_engine": 8,
         "num_cp_queues": row.queue_slots,
@@ -123,7 +132,7 @@ def _gpu_properties(gpu: Gpu, row: Product, index: int) -> dict[str, int]:
         "capability": 0x2208,
         "debug_prop": 0,
         "sdma_fw_version": 145,
-        "unique_id": unique_id(index),
+        "unique_id": gpu.unique_id,
         "num_xcc": gpu.xccs,
         "max_engine_clk_ccompute": 3000,
     }
@@ -139,7 +148,7 @@ def _drm_files(gpu: Gpu, row: Product, index: int) -> dict[str, str]:
         f"{device}/subsystem_device": "0x0834\n",
         f"{device}/revision": "0x01\n",
         f"{device}/numa_node": "0\n",
-        f"{device}/unique_id": f"{unique_id(index):016x}\n",
+        f"{device}/unique_id": f"{gpu.unique_id:016x}\n",
         f"{device}/uevent": f"DRIVER=amdgpu\nPCI_SLOT_NAME={_address(index)}\n",
         f"{device}/gpu_busy_percent": "0\n",
         f"{device}/mem_busy_percent": "0\n",
@@ -156,7 +165,7 @@ def _drm_files(gpu: Gpu, row: Product, index: int) -> dict[str, str]:
         f"{sensors}/temp1_input": "35000\n",
         f"{sensors}/temp1_label": "edge\n",
         f"{device}/drm/card{index}/dev": f"226:{index}\n",
-        f"{device}/drm/renderD{gpu.render_minor + index}/dev": f"226:{gpu.render_minor + index}\n",
+        f"{device}/drm/renderD{gpu.render_minor}/dev": f"226:{gpu.render_minor}\n",
     }
 
 

@@ -31,7 +31,7 @@ WAYS = {
     "gws": ({"gws": 64}, {}),
 }
 TELLING = (
-    "bigpinned callbacks cooperative copies cross_stream_wait graph legacy_order many_masked_streams masks pitched "
+    "bigpinned callbacks cooperative copies cross_stream_wait graph legacy_order many_masked_streams pitched "
     "registered threads write_value"
 )
 
