@@ -34,7 +34,7 @@ class Workload:
     """Longest time of a request. Not looked at for best-effort workloads."""
     limits: tuple[int, int] | None = None
     """Fewest and most CUs that any of its kernels may have."""
-    max_switches: int | None | Inherit = "inherit"
+    max_switches: int | Inherit | None = "inherit"
     """Of one request. None: no budget. ``inherit``: as the options say."""
     best_effort: bool = False
     """Planned with what leaves every realtime objective feasible, and hardly any weight against realtime workers."""
@@ -109,7 +109,7 @@ def problem(
 
 
 def sizes(gpu: Gpu, workloads: Sequence[Workload], options: Options) -> list[tuple[int, ...]]:
-    """The sizes that each workload may use, ascending. Raises InputError, or InfeasibleError where limits leave none."""
+    """The sizes that each workload may use, ascending. InputError, or InfeasibleError where limits leave none."""
     return [_within(workload, _profiled(workload, _wanted(gpu, len(workloads), options))) for workload in workloads]
 
 

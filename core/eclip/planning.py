@@ -53,11 +53,11 @@ def _mix_plan(gpu: Gpu, product: Product, workers: tuple[Workload, ...], options
         raise InputError("objective latency needs a latency objective for at least one worker")
     full, *parts = active_sets([worker.name for worker in workers])
     allowed = dict(zip((worker.name for worker in workers), mixes.sizes(gpu, workers, options), strict=True))
-    variants = {full: _plan(gpu, product, workers, options, allowed, known=())}
-    known = tuple((worker.name, worker.streams) for worker in variants[full].workers)
+    variants = {full: _plan(gpu, product, workers, options, allowed=allowed, known={})}
+    known = {worker.name: worker.streams for worker in variants[full].workers}
     for part in parts:
         active = tuple(worker for worker in workers if worker.name in part)
-        variants[part] = _plan(gpu, product, active, options, allowed, known)
+        variants[part] = _plan(gpu, product, active, options, allowed=allowed, known=known)
     return MixPlan(tuple(worker.name for worker in workers), variants)
 
 
@@ -69,25 +69,22 @@ def _plan(
     product: Product,
     workers: tuple[Workload, ...],
     options: Options,
+    *,
     allowed: dict[str, tuple[int, ...]],
-    known: Sequence[tuple[str, tuple[Stream, ...]]],
+    known: dict[str, tuple[Stream, ...]],
 ) -> Plan:
     """The plan for these workers active; `known` are the streams of the plan for all."""
     problem = mixes.problem(gpu, product, workers, options, [allowed[worker.name] for worker in workers])
     started = time.perf_counter()
     solution = _solve(problem, options, alone=len(workers) == 1)
     millis = (time.perf_counter() - started) * 1e3
-    sizes = [[problem.workers[index].sizes[size] for size in part.sizes_in_use]
-             for index, part in enumerate(solution.evaluation.workers)]  # fmt: skip
-    streams = _streams(gpu, product, sizes, [dict(known).get(worker.name, ()) for worker in workers])
-    groups = [_groups(problem.workers[index].sizes, choice) for index, choice in enumerate(solution.choices)]
+    asked = list(zip(problem.workers, solution.evaluation.workers, solution.choices, strict=True))
+    sizes = [[worker.sizes[size] for size in part.sizes_in_use] for worker, part, _ in asked]
+    streams = _streams(gpu, product, sizes, [known.get(worker.name, ()) for worker in workers])
+    groups = [_groups(worker.sizes, choice) for worker, _, choice in asked]
+    placed = zip(workers, groups, streams, strict=True)
     predicted = predict.predict(
-        gpu,
-        product,
-        [
-            predict.PlannedWorker(worker.profile, mine, own)
-            for worker, mine, own in zip(workers, groups, streams, strict=True)
-        ],  # fmt: skip
+        gpu, product, [predict.PlannedWorker(worker.profile, mine, own) for worker, mine, own in placed]
     )
     parts = zip(workers, groups, streams, solution.evaluation.workers, predicted, strict=True)
     return Plan(

@@ -30,7 +30,7 @@ class Means:
 Strategy = Callable[[Problem, Means], Solution]
 
 
-def whole_gpu(problem: Problem, means: Means) -> Solution:
+def whole_gpu(problem: Problem, _means: Means) -> Solution:
     """Plain sharing: every worker on its own stream, all CUs (the paper's baseline)."""
     for worker in problem.workers:
         if worker.sizes[-1] < problem.compute_units:

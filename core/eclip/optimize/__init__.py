@@ -1,1 +1,1 @@
-"""Which size each kernel gets: one problem, one evaluation, two solvers (`exact` and `ilp`) that are checked against it."""
+"""Which size each kernel gets: one problem, one evaluation, two solvers (`exact`, `ilp`) checked against it."""

@@ -4,18 +4,16 @@ A front is *exact* (every choice worth having is a point of it) or *swept* (poin
 corners that lie below every choice in between). Nothing here depends on the other workers.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 
 from eclip.optimize.paths import Floats, Paths, Sweep, Window
-from eclip.optimize.problem import Choice, Problem, Worker
-
-Ints = npt.NDArray[np.intp]
+from eclip.optimize.points import Front, Points
+from eclip.optimize.problem import Problem, Worker
+from eclip.optimize.sheets import worthwhile
 
 EXACT_LABELS = 3_000_000
 """Partial paths that an exact front may cost per set of sizes; about 2 ns each."""
@@ -25,68 +23,6 @@ EXACT_CELLS = 100_000_000
 
 FULL_BUDGET = 64
 """Up to so many kernels a missing switch budget is treated as one of kernels - 1, which says the same."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Points:
-    """Choices of one worker; arrays of equal length."""
-
-    time: Floats
-    """Sum of the kernels' times, microseconds."""
-    area: Floats
-    """CUs summed over kernels."""
-    hops: Floats
-    """Switches and wrap; 0 where hops cost nothing."""
-    subset: Ints
-    """Index into `Front.subsets`."""
-    hop_class: Ints
-    price: Floats
-    """At which the point was found; 0 for exact fronts."""
-    hop_micros: Floats
-    """Of the search that found the point."""
-
-    def __len__(self) -> int:
-        return len(self.time)
-
-    def take(self, index: npt.NDArray[np.bool_] | Ints) -> "Points":
-        """Some of the points, by mask or index."""
-        return Points(*(getattr(self, field)[index] for field in self.__dataclass_fields__))
-
-    @staticmethod
-    def join(parts: Sequence["Points"]) -> "Points":
-        """All points of the parts."""
-        return Points(
-            *(np.concatenate([getattr(part, field) for part in parts]) for field in Points.__dataclass_fields__)
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Front:
-    """All that one worker can do."""
-
-    subsets: tuple[tuple[int, ...], ...]
-    """Sets of sizes in use, as indices."""
-    further: Ints
-    """Per subset: sizes in use less one."""
-    masked: Ints
-    """Per subset: sizes that need a masked stream."""
-    paths: tuple[Paths, ...]
-    points: Points
-    corners: Points
-    """Below or on every choice; the same as `points` if the front is exact."""
-    exact: bool
-    merged: bool
-    """No classes of hops: the worker has no switch budget, so hops were priced while searching."""
-
-    def choice(self, point: int) -> Choice:
-        """Sizes per kernel of a point (index into `points`), as indices of the worker's sizes."""
-        at = self.points.take(np.array([point]))
-        subset, hop_class, area, price = int(at.subset[0]), int(at.hop_class[0]), int(at.area[0]), float(at.price[0])
-        paths = self.paths[subset].at(float(at.hop_micros[0]))
-        # The search that found the point saw nothing cheaper at its price: the same window finds it again.
-        cost = float(at.time[0] + paths.hop_micros * at.hops[0]) + price * area
-        window = Window(price, cost * (1 + 1e-12)) if price else Window()
-        return np.asarray(self.subsets[subset], dtype=np.intp)[paths.trace(hop_class, area, window)]
 
 
 def subsets(problem: Problem, worker: Worker) -> list[tuple[int, ...]]:
@@ -162,7 +98,7 @@ def price_out(problem: Problem, worker: Worker, prices: Floats, slowdown: float 
 
 
 def windowed(
-    problem: Problem, worker: Worker, front: Front, hop_micros: float, price: float, limits: Floats, labels: int
+    problem: Problem, worker: Worker, front: Front, *, hop_micros: float, price: float, limits: Floats, labels: int
 ) -> tuple[Points, int] | None:
     """The choices whose time + hop_micros * hops + price * area is within the limit of their set of sizes.
 
@@ -175,90 +111,12 @@ def windowed(
         if limit < 0:
             found.append(None)
             continue
-        searched = paths.at(hop_micros).front(Window(price, float(limit), labels - spent))
+        searched = paths.at(hop_micros).front(Window(price, float(limit), max(0, labels - spent)))
         if searched is None:
             return None
         found.append(searched[0])
         spent += searched[1]
-    return worthwhile(problem, worker, front, found, price, hop_micros), spent
-
-
-def worthwhile(
-    problem: Problem, worker: Worker, front: Front, found: Sequence[Floats | None], price: float, hop_micros: float
-) -> Points:
-    """The points of native fronts [classes, areas], one per set of sizes (None: not searched), that no other matches.
-
-    One matches another if it is as fast with no more area, hops, sizes in use and masked streams.
-    """
-    unit = max(1, math.gcd(*(size - worker.sizes[0] for size in worker.sizes)))
-    width = worker.kernels * (worker.sizes[-1] - worker.sizes[0]) // unit + 1
-    kinds: dict[tuple[int, int], list[int]] = {}
-    for index, least in enumerate(found):
-        if least is not None:
-            kinds.setdefault((int(front.further[index]), int(front.masked[index])), []).append(index)
-    done: list[tuple[tuple[int, int], Floats]] = []
-    parts = []
-    for kind in sorted(kinds):
-        sheet = _Sheet.of(front, found, kinds[kind], worker, unit, width, hops_cost=problem.hop_micros > 0)
-        rivals = [lowest for other, lowest in done if other[0] <= kind[0] and other[1] <= kind[1]]
-        worth = _steps_down(sheet.time)
-        if rivals:
-            worth &= sheet.time < np.min(rivals, axis=0)
-        parts.append(sheet.points(worth, worker.kernels * worker.sizes[0], unit, price, hop_micros))
-        done.append((kind, np.minimum.accumulate(np.minimum.accumulate(sheet.time, axis=1), axis=0)))
-    return Points.join(parts) if parts else front.points.take(np.empty(0, dtype=np.intp))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Sheet:
-    """The best of several sets of sizes for every class of hops and area; arrays [classes, areas]."""
-
-    time: Floats
-    subset: Ints
-    hop_class: Ints
-
-    @staticmethod
-    def of(
-        front: Front,
-        found: Sequence[Floats | None],
-        subsets: Sequence[int],
-        worker: Worker,
-        unit: int,
-        width: int,
-        *,
-        hops_cost: bool,
-    ) -> "_Sheet":
-        rows = front.paths[0].classes if hops_cost else 1
-        sheet = _Sheet(np.full((rows, width), np.inf), *(np.zeros((rows, width), np.intp) for _ in range(2)))
-        for index in subsets:
-            least = found[index]
-            assert least is not None
-            classes = np.arange(len(least))[:, None] if hops_cost else least.argmin(axis=0)[None]
-            least = least if hops_cost else least.min(axis=0, keepdims=True)
-            paths = front.paths[index]
-            start = (paths.least_area - worker.kernels * worker.sizes[0]) // unit
-            columns = slice(start, start + (paths.range - 1) * (paths.unit // unit) + 1, paths.unit // unit)
-            if paths.range == 1:
-                columns = slice(start, start + 1)
-            better = least < sheet.time[:, columns]
-            sheet.time[:, columns][better] = least[better]
-            sheet.subset[:, columns][better] = index
-            sheet.hop_class[:, columns][better] = np.broadcast_to(classes, least.shape)[better]
-        return sheet
-
-    def points(
-        self, worth: npt.NDArray[np.bool_], least_area: int, unit: int, price: float, hop_micros: float
-    ) -> Points:
-        rows, columns = np.nonzero(worth)
-        return Points(
-            time=self.time[rows, columns],
-            area=least_area + columns.astype(np.float64) * unit,
-            hops=rows.astype(np.float64),
-            subset=self.subset[rows, columns],
-            hop_class=self.hop_class[rows, columns],
-            price=np.full(len(rows), price),
-            hop_micros=np.full(len(rows), hop_micros),
-        )
+    return worthwhile(problem, worker, front, found, price=price, hop_micros=hop_micros), spent
 
 
 def budget_can_bind(problem: Problem) -> bool:
@@ -278,6 +136,7 @@ def _empty(problem: Problem, worker: Worker, slowdown: float) -> Front:
         further=np.array([len(subset) - 1 for subset in sets]),
         masked=np.array([sum(problem.masked(worker, size) for size in subset) for subset in sets]),
         paths=tuple(_paths(problem, worker, subset, slowdown if _merged(problem, worker) else 1.0) for subset in sets),
+        least_area=worker.kernels * worker.sizes[0],
         points=nothing,
         corners=nothing,
         exact=False,
@@ -295,15 +154,6 @@ def _paths(problem: Problem, worker: Worker, subset: Sequence[int], slowdown: fl
         budget = worker.kernels - 1
     sizes = [worker.sizes[size] for size in subset]
     return Paths(worker.times[:, subset], sizes, budget, problem.hop_micros / slowdown)
-
-
-def _steps_down(least: Floats) -> npt.NDArray[np.bool_]:
-    """Cells below all cells of smaller area and of fewer hops, shape [classes, areas]."""
-    lowest = np.minimum.accumulate(np.minimum.accumulate(least, axis=1), axis=0)
-    rivals = np.full_like(least, np.inf)
-    rivals[:, 1:] = lowest[:, :-1]
-    rivals[1:] = np.minimum(rivals[1:], lowest[:-1])
-    return least < rivals
 
 
 def _swept_points(sweep: Sweep, prices: Floats, paths: Paths, subset: int) -> Points:

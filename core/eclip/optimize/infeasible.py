@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from eclip.optimize.fronts import Front
 from eclip.optimize.join import Best
 from eclip.optimize.mix import Terms, slowdown, worth
+from eclip.optimize.points import Front
 from eclip.optimize.problem import Problem
 
 

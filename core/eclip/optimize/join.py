@@ -7,9 +7,9 @@ import numpy as np
 
 from eclip.optimize import bounds
 from eclip.optimize.bounds import Node
-from eclip.optimize.fronts import Ints
 from eclip.optimize.mix import Terms, slowdown, stream_cost, worth
 from eclip.optimize.paths import Floats
+from eclip.optimize.points import Ints
 from eclip.optimize.problem import Objective, Problem
 
 CHUNK = 1_000_000
@@ -46,7 +46,7 @@ def descend(problem: Problem, mix: list[Terms], start: Best) -> Best:
 
 
 def join(
-    problem: Problem, mix: list[Terms], node: Node, limit: float, incumbent: Best, most: int
+    problem: Problem, mix: list[Terms], node: Node, incumbent: Best, *, limit: float, most: int
 ) -> tuple[Best, bool]:
     """The best combination of total cost <= limit, or the incumbent; and whether all were looked at.
 

@@ -3,14 +3,14 @@
 Everything about a mix follows from few numbers per worker: time, average size, hops, sizes in use, masked streams.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from eclip.optimize.evaluate import TOLERANCE
-from eclip.optimize.fronts import Front, Ints, Points
 from eclip.optimize.paths import Floats
+from eclip.optimize.points import Front, Ints, Points
 from eclip.optimize.problem import Objective, Overlap, Problem, Worker
 
 
@@ -53,9 +53,18 @@ class Terms:
 
     def joined(self, other: "Terms") -> "Terms":
         """The points of both, which belong to the same worker."""
-        arrays = ("run", "time", "share", "toll", "further", "masked", "group")
-        both = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in arrays}
-        return replace(self, **both)
+        return Terms(
+            self.worker,
+            self.real,
+            np.concatenate([self.run, other.run]),
+            np.concatenate([self.time, other.time]),
+            np.concatenate([self.share, other.share]),
+            np.concatenate([self.toll, other.toll]),
+            np.concatenate([self.further, other.further]),
+            np.concatenate([self.masked, other.masked]),
+            np.concatenate([self.group, other.group]),
+            self.groups,
+        )
 
 
 def terms(problem: Problem, worker: Worker, front: Front, points: Points, *, real: bool = True) -> Terms:

@@ -68,7 +68,7 @@ class Worker:
     def __post_init__(self) -> None:
         if self.times.ndim != 2 or self.times.shape[1] != len(self.sizes) or not self.times.size:
             raise InputError(
-                f"worker {self.name}: times of shape {self.times.shape}, must be [kernels >= 1, {len(self.sizes)} sizes]"
+                f"worker {self.name}: times of shape {self.times.shape}, not [kernels >= 1, {len(self.sizes)} sizes]"
             )
         if not np.isfinite(self.times).all() or self.times.min() <= 0:
             raise InputError(f"worker {self.name}: kernel times must be positive and finite")

@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count, pairwise
 
 import numpy as np
@@ -10,9 +11,10 @@ import numpy as np
 from eclip.errors import InfeasibleError
 from eclip.optimize import bounds, fronts, infeasible, join, mix
 from eclip.optimize.bounds import Node
-from eclip.optimize.fronts import Front, Points, Prices
+from eclip.optimize.fronts import Prices
 from eclip.optimize.join import Best
 from eclip.optimize.paths import Floats
+from eclip.optimize.points import Front, Points
 from eclip.optimize.problem import Objective, Overlap, Problem, Worker
 
 STEPS = (1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)
@@ -108,9 +110,7 @@ class Search:
             return incumbent, [], proven
         return (incumbent, halves, np.inf) if halves else (incumbent, [], proven)
 
-    def _exhaust(
-        self, node: Node, incumbent: Best, join_up_to: "JoinUpTo", *, patient: bool
-    ) -> tuple[Best, float]:
+    def _exhaust(self, node: Node, incumbent: Best, join_up_to: "JoinUpTo", *, patient: bool) -> tuple[Best, float]:
         """Joins up to the incumbent, or as far as the effort allows; also what that proves about the node."""
         proven, part = node.lower_bound, 1.0
         while part > (1e-4 if patient else 0.5):
@@ -132,7 +132,9 @@ class Search:
 
     def _join(self, node: Node, incumbent: Best, reach: float) -> tuple[Best, bool]:
         limit = bounds.total_below(self._problem, node, reach)
-        best, complete = join.join(self._problem, self._points, node, limit, incumbent, self._effort.combinations)
+        best, complete = join.join(
+            self._problem, self._points, node, incumbent, limit=limit, most=self._effort.combinations
+        )
         return (best if best is incumbent else join.descend(self._problem, self._points, best)), complete
 
     def _halves(self, node: Node) -> list[Node]:
@@ -153,7 +155,9 @@ class Search:
         low, high = (float(sum(extreme(share) for share in shares)) for extreme in (np.min, np.max))
         start = 0.0 if self._problem.overlap is Overlap.CORRECTED else -1.0
         edges = [low, *(step + start for step in STEPS if low < step + start < high), high]
-        return [self._bounded(Node(*edge)) for edge in pairwise(edges)] if low < high else [self._bounded(Node(low, high))]
+        return (
+            [self._bounded(Node(*edge)) for edge in pairwise(edges)] if low < high else [self._bounded(Node(low, high))]
+        )
 
     def _start(self, roots: list[Node]) -> Best:
         """From the cheapest choices at likely prices down to where no single worker can be improved."""
@@ -194,12 +198,8 @@ class Search:
             found = self._windows(node, corners, apart, total)
             if found is None:
                 continue
-
-            def join_found(node: Node, incumbent: Best, reach: float) -> tuple[Best, bool]:
-                best, complete = self._join_found(found, node, min(reach, total), incumbent)
-                return best, complete and reach <= total
-
-            incumbent, proven = self._exhaust(node, incumbent, join_found, patient=True)
+            join_up_to = partial(self._join_found, found, total)
+            incumbent, proven = self._exhaust(node, incumbent, join_up_to, patient=True)
             return incumbent, max(node.lower_bound, min(proven, incumbent.objective - self._blur(node)))
         return incumbent, node.lower_bound
 
@@ -213,13 +213,18 @@ class Search:
         )
         return (high / low - 1.0) * hops
 
-    def _join_found(self, found: list[Points], node: Node, reach: float, incumbent: Best) -> tuple[Best, bool]:
-        """Joins these points up to a total, and adds them to the fronts if that finds something better."""
+    def _join_found(
+        self, found: list[Points], total: float, node: Node, incumbent: Best, reach: float
+    ) -> tuple[Best, bool]:
+        """Joins these points, all that there are up to `total`, and adds them to the fronts if that is better."""
+        if reach > total:
+            best, _ = self._join_found(found, total, node, incumbent, total)
+            return best, False
         workers = zip(self._problem.workers, self.fronts, found, strict=True)
         parts = [mix.terms(self._problem, worker, front, points) for worker, front, points in workers]
         if not all(len(part) for part in parts):
             return incumbent, True
-        best, complete = join.join(self._problem, parts, node, reach, incumbent, self._effort.combinations)
+        best, complete = join.join(self._problem, parts, node, incumbent, limit=reach, most=self._effort.combinations)
         if best is incumbent:
             return incumbent, complete
         sizes = [len(front.points) for front in self.fronts]
@@ -231,9 +236,7 @@ class Search:
         self._points = self._terms()
         return join.descend(self._problem, self._points, best), complete
 
-    def _windows(
-        self, node: Node, corners: list[mix.Terms], apart: bounds.Bound, total: float
-    ) -> list[Points] | None:
+    def _windows(self, node: Node, corners: list[mix.Terms], apart: bounds.Bound, total: float) -> list[Points] | None:
         """Per worker, every choice that a combination of this total may hold; None if that is too much work."""
         rate = float(mix.slowdown(self._problem, node.low))
         known: dict[object, Points] = {}
@@ -244,7 +247,9 @@ class Search:
             if key not in known:
                 price = node.price / (rate * worker.factor * worker.kernels * self._problem.compute_units)
                 hop = self._problem.hop_micros / rate
-                searched = fronts.windowed(self._problem, worker, front, hop, price, limits, self._labels)
+                searched = fronts.windowed(
+                    self._problem, worker, front, hop_micros=hop, price=price, limits=limits, labels=self._labels
+                )
                 if searched is None:
                     self._labels = self._labels * 3 // 4
                     return None
@@ -253,9 +258,7 @@ class Search:
             found.append(known[key])
         return found
 
-    def _limits(
-        self, index: int, node: Node, corners: mix.Terms, apart: bounds.Bound, total: float
-    ) -> Floats:
+    def _limits(self, index: int, node: Node, corners: mix.Terms, apart: bounds.Bound, total: float) -> Floats:
         """Per set of sizes of a worker: what a choice may cost at most, in the worker's microseconds."""
         worker, front = self._problem.workers[index], self.fronts[index]
         by_group = np.full(corners.groups, np.inf)
