@@ -18,6 +18,8 @@ TOPOLOGY = Path("/sys/class/kfd/kfd/topology")
 LOCAL_HEAPS = (1, 2)
 """Heap types of a GPU's own memory: visible to the host, and not (kfd_crat.h, HSA_MEM_HEAP_TYPE_FB_*)."""
 SYSTEM_HEAP = 0
+MOST_DIGITS = 20
+"""Of a 64-bit number."""
 GPU_CACHE = 8
 """Bit in a cache's type: it belongs to a CU (HSA_CACHE_TYPE_HSACU)."""
 
@@ -35,7 +37,7 @@ class _Table:
             if default is None:
                 raise InputError(f"{self.path}: `{name}` is missing; expected a number from {low} to {high}")
             return default
-        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS and low <= int(text) <= high):
             raise InputError(f"{self.path}: `{name}` is {text!r}; expected a number from {low} to {high}")
         return int(text)
 
@@ -59,7 +61,8 @@ def read_gpus(root: Path = TOPOLOGY) -> tuple[Gpu, ...]:
     """The GPUs of a topology tree, in the driver's order. `root` holds `nodes`, or is a whole /sys.
 
     A node that the device cgroup hides from us is left out, as ROCm leaves it out. A GPU that the product table does
-    not know gets its LLVM target as the product's name. Raises InputError, naming the file, if the tree is damaged.
+    not know gets its target and CU count for a name, which `products.product` refuses. Raises InputError, naming the
+    file, if the tree is damaged.
     """
     nodes = list(_nodes(root))
     hosts = {node.number: index for index, node in enumerate(node for node in nodes if node.cpu_cores)}
@@ -129,7 +132,7 @@ def _gpu(node: _Node, hosts: Mapping[int, int], system: Mapping[int, int]) -> Gp
     local = _bank_bytes(node, LOCAL_HEAPS)
     return Gpu(
         node=node.number,
-        product=row.name if row else gfx,
+        product=row.name if row else f"{gfx} with {compute_units} CUs",
         gfx=gfx,
         active=active,
         unique_id=properties.number("unique_id", default=0),

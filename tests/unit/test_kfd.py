@@ -3,10 +3,13 @@
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from eclip import kfd
 from eclip.errors import InputError
@@ -123,10 +126,10 @@ def test_a_node_that_is_hidden_from_us_is_left_out(
     assert [gpu.node for gpu in kfd.read_gpus(root)] == [3]
 
 
-def test_an_unknown_gpu_keeps_its_target_as_name_and_harms_no_other(tree: Callable[[str], Path]) -> None:
+def test_an_unknown_gpu_is_named_by_what_it_is_and_harms_no_other(tree: Callable[[str], Path]) -> None:
     root = tree("MI250X")
     change(root / "nodes/2/properties", "gfx_target_version", "90012")
-    assert [gpu.product for gpu in kfd.read_gpus(root)] == ["gfx90c", "MI250X"]
+    assert [gpu.product for gpu in kfd.read_gpus(root)] == ["gfx90c with 110 CUs", "MI250X"]
 
 
 @pytest.mark.parametrize(
@@ -181,6 +184,33 @@ def test_a_damaged_file_below_a_node_is_named(
     change(root / "nodes/1" / file, name, value)
     with pytest.raises(InputError, match=f"nodes/1/{file}: .*{why}"):
         kfd.read_gpus(root)
+
+
+@settings(max_examples=50)
+@given(data=st.data())
+def test_no_damage_ends_in_anything_but_a_clear_error(data: st.DataObject) -> None:
+    files = sorted(path.relative_to(TREES / "MI50") for path in (TREES / "MI50").rglob("properties"))
+    damaged = data.draw(st.sampled_from(files))
+    lines = (TREES / "MI50" / damaged).read_text().splitlines()
+    index = data.draw(st.integers(0, len(lines) - 1))
+    name = lines[index].partition(" ")[0]
+    lines[index] = data.draw(
+        st.one_of(
+            st.just(""),
+            st.text(max_size=20),
+            st.integers(-1, 2**70).map(lambda value: f"{name} {value}"),
+            st.just(f"{name} {'9' * 5000}"),
+        )
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(shutil.copytree(TREES / "MI50", Path(folder) / "tree"))
+        (root / damaged).write_text("\n".join(lines))
+        try:
+            gpus = kfd.read_gpus(root)
+        except InputError as error:
+            assert str(root / "nodes") in str(error)
+        else:
+            assert all(gpu.compute_units > 0 for gpu in gpus)
 
 
 def test_caches_and_properties_that_disagree_are_refused(tree: Callable[[str], Path]) -> None:
