@@ -13,14 +13,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from eclip import atomic, profile, table
+from eclip import atomic, predict, profile, table
 from eclip.emulated import EmulatedGpu
 from eclip.errors import EclipError
 from eclip.host import emulation, entry, profiling, view
+from eclip.host.chip import Chip
 from eclip.host.run import Run
+from eclip.plan import Plan
 from eclip.profile import KernelProfile
 from eclip.report import comparison, demo_page, run_report, trace_excerpt
 from eclip.report.demo_outcome import Alone, alone, outcome
@@ -117,31 +120,52 @@ def _profile(stage: Stage, model: str) -> KernelProfile:
 
 
 def _alone(stage: Stage, model: str, kernels: KernelProfile) -> Alone:
-    report = _run(stage, f"alone-{model}", "whole-gpu", (model,), stage.seconds / 2)
-    return alone(model, kernels, report)
+    played = _run(stage, f"alone-{model}", "whole-gpu", (model,), stage.seconds / 2)
+    return alone(model, kernels, played.report)
 
 
 def _mix(stage: Stage, name: str, members: tuple[str, ...], solo: Mapping[str, Alone]) -> comparison.Mix:
+    models = dict(zip(_names(members), members, strict=True))
     outcomes = []
     for strategy in STRATEGIES:
         where = f"{name.replace(' ', '').lower()}-{strategy}"
-        report = _run(stage, where, strategy, members, stage.seconds)
-        workers = dict(zip(_names(members), members, strict=True))
-        product = stage.chip(where).row
+        played = _run(stage, where, strategy, members, stage.seconds)
         outcomes.append(
             outcome(
                 strategy,
-                report,
-                models=workers,
+                played.report,
+                models=models,
                 solo=solo,
-                hop_micros=product.hop_micros,
+                predicted=_predicted(played, models, solo),
+                hop_micros=played.chip.product.hop_micros,
                 trace=f"runs/{where}/trace.json",
             )
         )
-    return comparison.Mix(f"{name}: {' + '.join(members)}", stage.chip("any").gpu.compute_units, tuple(outcomes))
+    return comparison.Mix(f"{name}: {' + '.join(members)}", played.chip.gpu.compute_units, tuple(outcomes))
 
 
-def _run(stage: Stage, where: str, strategy: str, members: tuple[str, ...], seconds: float) -> Mapping[str, object]:
+def _predicted(played: "Played", models: Mapping[str, str], solo: Mapping[str, Alone]) -> dict[str, float]:
+    """Times of a request by the contention model, told how long this machine's host takes between two requests."""
+    planned = [
+        predict.PlannedWorker(
+            solo[models[worker.name]].profile, worker.groups, worker.streams, solo[models[worker.name]].host_micros
+        )
+        for worker in played.plan.workers
+    ]
+    times = predict.predict(played.chip.gpu, played.chip.product, planned)
+    return {worker.name: time for worker, time in zip(played.plan.workers, times, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A run that is over."""
+
+    report: Mapping[str, Any]
+    plan: Plan
+    chip: Chip
+
+
+def _run(stage: Stage, where: str, strategy: str, members: tuple[str, ...], seconds: float) -> Played:
     """As `eclip run` does it: report, log and trace end up in a folder of the run's own."""
     folder = stage.folder / "runs" / where
     folder.mkdir(parents=True)
@@ -160,7 +184,10 @@ def _run(stage: Stage, where: str, strategy: str, members: tuple[str, ...], seco
     atomic.write(folder / "report.html", run_report.page(run, report))
     trace_excerpt.write(emulated, folder / "trace.json")
     shutil.rmtree(emulated.folder)
-    return report
+    (gpu,) = run.gpus.values()
+    if gpu.last_plan is None:
+        raise EclipError(f"{file}: was never planned; see {folder / 'report.html'}")
+    return Played(report, gpu.last_plan.full, gpu.chip)
 
 
 def _enough(run: Run, seconds: float) -> bool:

@@ -16,14 +16,22 @@ class Alone:
     model: str
     request_micros: float
     """Mean time of a request."""
-    kernel_micros: float
-    """Sum of its kernels' times, from the profile."""
-    kernels: int
+    profile: KernelProfile
+
+    @property
+    def kernel_micros(self) -> float:
+        """Sum of its kernels' times."""
+        return self.profile.solo_micros
+
+    @property
+    def host_micros(self) -> float:
+        """Time of a request in which none of its kernels runs: host, front end, gaps."""
+        return max(0.0, self.request_micros - self.kernel_micros)
 
     @property
     def host_share(self) -> float:
-        """Part of a request in which none of its kernels runs: host, front end, gaps."""
-        return max(0.0, 1 - self.kernel_micros / self.request_micros)
+        """Its part of the request."""
+        return self.host_micros / self.request_micros
 
 
 def alone(model: str, kernels: KernelProfile, report: Mapping[str, Any]) -> Alone:
@@ -31,7 +39,7 @@ def alone(model: str, kernels: KernelProfile, report: Mapping[str, Any]) -> Alon
     worker = report["gpus"][0]["workloads"][0]["workers"][0]
     if not worker["meanMicros"]:
         raise EclipError(f"{model}: served no request alone; see {report['gpus'][0]['workloads'][0]['log']}")
-    return Alone(model, worker["meanMicros"], kernels.solo_micros, len(kernels.kernels))
+    return Alone(model, worker["meanMicros"], kernels)
 
 
 def outcome(
@@ -40,16 +48,17 @@ def outcome(
     *,
     models: Mapping[str, str],
     solo: Mapping[str, Alone],
+    predicted: Mapping[str, float],
     hop_micros: float,
     trace: str,
 ) -> Outcome:
-    """From the report of a run of a mix; `models` names the model of each workload."""
+    """From the report of a run of a mix; `models` names the model of each workload, `predicted` is by workload."""
     gpu = report["gpus"][0]
     if gpu["steady"] is None:
         raise EclipError(f"{strategy}: the run was too short for every model to serve some requests")
     plan = {worker["name"]: worker for worker in gpu["plan"]["workers"]}
     workers = tuple(
-        _worker(workload, plan[workload["name"]], solo[models[workload["name"]]], gpu["timeScale"])
+        _worker(workload, plan[workload["name"]], solo[models[workload["name"]]], predicted, gpu["timeScale"])
         for workload in gpu["workloads"]
     )
     steady = gpu["steady"]
@@ -58,7 +67,13 @@ def outcome(
     )
 
 
-def _worker(workload: Mapping[str, Any], plan: Mapping[str, Any], solo: Alone, time_scale: float) -> WorkerOutcome:
+def _worker(
+    workload: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    solo: Alone,
+    predicted: Mapping[str, float],
+    time_scale: float,
+) -> WorkerOutcome:
     measured = workload["workers"][0]
     result = workload["result"] or {}
     if not measured["meanMicros"] or "p95Micros" not in result:
@@ -72,7 +87,7 @@ def _worker(workload: Mapping[str, Any], plan: Mapping[str, Any], solo: Alone, t
         rate=1e6 / measured["meanMicros"],
         p95_micros=p95,
         solo_micros=solo.request_micros,
-        predicted_micros=plan["predictedMicros"],
+        predicted_micros=predicted[workload["name"]],
         formula_micros=plan["objectiveMicros"],
         switches=measured["hopsPerRequest"],
         average_compute_units=plan["averageComputeUnits"],

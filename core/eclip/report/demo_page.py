@@ -38,7 +38,8 @@ def _method(time_scale: float, seconds: float) -> list[str]:
         "Throughput: sum over the models of their rate over the rate they reach alone. Worst p95: the largest p95 over "
         "the mean time alone. Switches: changes of stream per request as counted while it ran, summed over the models. "
         "req/J: requests of all models over the energy of the whole chip, idle power included. Model error and formula "
-        "error: largest relative error of the time of a request by the contention model and by the paper's formula.",
+        "error: largest relative error of the time of a request by the contention model (told the host's time per "
+        "request, from the table below) and by the paper's formula.",
     ]
 
 
@@ -47,7 +48,7 @@ def _alone(solo: Mapping[str, Alone]) -> tuple[list[str], list[list[str]]]:
     rows = [
         [
             found.model,
-            str(found.kernels),
+            str(len(found.profile.kernels)),
             f"{found.request_micros:.0f} µs",
             f"{found.kernel_micros:.0f} µs",
             f"{found.host_share:.1%}",
