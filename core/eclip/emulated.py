@@ -191,6 +191,16 @@ class EmulatedGpu:
             return Reading(0, 0, 0, 0, Packets(), 0, 0, 0, 0, 0, 0)
         return _reading(page, str(path))
 
+    def show(self, since: Reading, index: int = 0) -> Reading:
+        """Brings the sysfs tree up to date with the mean power and use since that reading; returns the new one."""
+        now = self.reading(index)
+        micros = max(now.micros - since.micros, 1e-9)
+        busy = (now.busy_cu_micros - since.busy_cu_micros) / micros / self.gpu.compute_units
+        emulated_sysfs.show(
+            self.sysfs, index, (now.joules - since.joules) * 1e6 / micros, min(100, 100 * busy), now.vram_used_bytes
+        )
+        return now
+
     def programs(self) -> tuple[emulated_trace.Program, ...]:
         """What each program had the hardware do, from the trace."""
         return emulated_trace.read(self.trace_folder)

@@ -53,6 +53,14 @@ def write(root: Path, gpus: Sequence[Gpu], row: Product) -> None:
         _link_device(root, index)
 
 
+def show(root: Path, index: int, watts: float, busy_percent: float, vram_used_bytes: int) -> None:
+    """Puts the meters' values where the amdgpu driver has them."""
+    device = root / "devices" / "pci0000:00" / _address(index)
+    (device / f"hwmon/hwmon{index}/power1_average").write_text(f"{round(watts * 1e6)}\n")
+    (device / "gpu_busy_percent").write_text(f"{round(busy_percent)}\n")
+    (device / "mem_info_vram_used").write_text(f"{vram_used_bytes}\n")
+
+
 def _host_files(count: int) -> Mapping[str, str]:
     node = "class/kfd/kfd/topology/nodes/0"
     return {
@@ -150,6 +158,7 @@ def _drm_files(gpu: Gpu, row: Product, index: int) -> dict[str, str]:
         f"{device}/numa_node": "0\n",
         f"{device}/unique_id": f"{gpu.unique_id:016x}\n",
         f"{device}/uevent": f"DRIVER=amdgpu\nPCI_SLOT_NAME={_address(index)}\n",
+        f"{device}/vbios_version": "113-EMULATED-000\n",
         f"{device}/gpu_busy_percent": "0\n",
         f"{device}/mem_busy_percent": "0\n",
         f"{device}/mem_info_vram_total": f"{gpu.vram_bytes}\n",
@@ -164,6 +173,12 @@ def _drm_files(gpu: Gpu, row: Product, index: int) -> dict[str, str]:
         f"{sensors}/power1_cap_min": "0\n",
         f"{sensors}/temp1_input": "35000\n",
         f"{sensors}/temp1_label": "edge\n",
+        f"{sensors}/temp2_input": "36000\n",
+        f"{sensors}/temp2_label": "junction\n",
+        f"{sensors}/temp3_input": "34000\n",
+        f"{sensors}/temp3_label": "mem\n",
+        f"{sensors}/in0_input": "800\n",
+        f"{sensors}/in0_label": "vddgfx\n",
         f"{device}/drm/card{index}/dev": f"226:{index}\n",
         f"{device}/drm/renderD{gpu.render_minor}/dev": f"226:{gpu.render_minor}\n",
     }

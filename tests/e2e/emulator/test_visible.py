@@ -1,0 +1,78 @@
+"""What looks for a GPU finds the emulated one: rocminfo, rocm-smi, our own topology reader."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from eclip import kfd
+from eclip.emulated import LIBRARIES, EmulatedGpu
+
+MakeGpu = Callable[..., EmulatedGpu]
+
+
+def output(gpu: EmulatedGpu, *command: str) -> str:
+    environment = {**os.environ, **gpu.environment()}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60).stdout
+
+
+@pytest.mark.parametrize("product", ["MI50", "MI100", "MI300X", "RX 7900 XTX"])
+def test_the_topology_reader_finds_the_same_gpus(product: str, make_gpu: MakeGpu) -> None:
+    gpu = make_gpu(product, count=2)
+    assert kfd.read_gpus(gpu.topology) == gpu.gpus
+    assert kfd.read_gpus(gpu.sysfs) == gpu.gpus
+
+
+def test_rocminfo_shows_an_mi50(make_gpu: MakeGpu) -> None:
+    text = output(make_gpu(), str(LIBRARIES / "rocminfo-emulated"))
+    agent = text[text.index("Agent 2") :]
+    values = dict(line.strip().split(":", 1) for line in agent.splitlines() if line.strip().count(":") == 1)
+    assert values["Name"].strip() == "gfx906" or "gfx906" in agent
+    assert values["Compute Unit"].split("(")[0].strip() == "60"
+    assert values["Shader Engines"].split("(")[0].strip() == "4"
+    assert "AMD Instinct MI50" in agent
+
+
+def can_mount() -> bool:
+    return subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode == 0
+
+
+needs_mount = pytest.mark.skipif(not can_mount(), reason="this host allows no mount namespaces")
+
+
+@needs_mount
+@pytest.mark.skipif(shutil.which("rocm-smi") is None, reason="rocm-smi is not installed")
+def test_rocm_smi_shows_power_and_memory(make_gpu: MakeGpu, programs: Any) -> None:
+    gpu = make_gpu(costs={"idleWatts": 20, "cuWatts": 4, "byteMicrojoules": 0})
+    since = gpu.reading()
+    programs.run(gpu, "sharing")
+    now = gpu.show(since)
+    text = output(
+        gpu, str(LIBRARIES / "with-sysfs"), str(gpu.sysfs), "rocm-smi", "--showpower", "--showmeminfo", "vram"
+    )
+    watts = float(text.split("Graphics Package Power (W):")[1].split()[0])
+    assert watts == pytest.approx(now.joules * 1e6 / now.micros, abs=1)
+    assert watts > 20
+    assert str(gpu.gpu.vram_bytes) in text
+
+
+@needs_mount
+def test_pyrsmi_finds_the_gpus(make_gpu: MakeGpu) -> None:
+    gpu = make_gpu(count=2)
+    program = "from pyrsmi import rocml; rocml.smi_initialize(); print(rocml.smi_get_device_count())"
+    with_sysfs = [str(LIBRARIES / "with-sysfs"), str(gpu.sysfs), sys.executable, "-c", program]
+    if "librocm_smi64" not in subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, check=True).stdout:
+        pytest.skip("librocm_smi64 is not installed")
+    assert output(gpu, *with_sysfs).split()[-1] == "2"
+
+
+@needs_mount
+def test_nobody_else_sees_the_mounted_tree(make_gpu: MakeGpu) -> None:
+    gpu = make_gpu()
+    inside = output(gpu, str(LIBRARIES / "with-sysfs"), str(gpu.sysfs), "ls", "/sys/class/kfd/kfd/topology/nodes")
+    assert inside.split() == ["0", "1"]
+    assert not os.path.samefile("/sys", gpu.sysfs)  # noqa: PTH121 - the point is the mount
