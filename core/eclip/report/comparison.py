@@ -139,13 +139,13 @@ def rows(mix: Mix) -> list[tuple[str, ...]]:
         (
             outcome.strategy,
             f"{outcome.rate:.1f}",
-            f"{outcome.throughput:.3f} x solo",
-            f"{outcome.worst_tail:.2f} x solo",
+            f"{outcome.throughput:.3f}",
+            f"{outcome.worst_tail:.2f}",
             f"{outcome.switches:.1f}",
             f"{outcome.busy_cus:.1f}",
             f"{outcome.requests_per_joule:.3f}",
-            f"{100 * outcome.prediction_error:.1f} %",
-            f"{100 * outcome.formula_error:.0f} %",
+            f"{outcome.prediction_error:.1%}",
+            f"{outcome.formula_error:.0%}",
             _checksums(outcome),
         )
         for outcome in mix.outcomes

@@ -65,7 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shutil.rmtree(chosen.to, ignore_errors=True)
     chosen.to.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="eclip-demo-") as state, _state_root(Path(state)):
-        stage = Stage(chosen.to.resolve(), chosen.time_scale, chosen.seconds, Console())
+        stage = Stage(
+            chosen.to.resolve(), chosen.time_scale, chosen.seconds, Console(width=None if sys.stdout.isatty() else 110)
+        )
         try:
             _play(stage)
         except EclipError as error:
@@ -92,6 +94,8 @@ def _play(stage: Stage) -> None:
     profiles = {model: _profile(stage, model) for model in models}
     solo = {model: _alone(stage, model, profiles[model]) for model in models}
     mixes = [_mix(stage, name, members, solo) for name, members in MIXES.items()]
+    if warning := demo_page.caution(solo):
+        stage.console.print(f"\n{warning}", highlight=False, style="bold")
     for mix in mixes:
         stage.console.print()
         stage.console.print(demo_page.table(mix))

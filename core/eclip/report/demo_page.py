@@ -8,6 +8,8 @@ from eclip.report import comparison, html, svg
 from eclip.report.comparison import Mix, Outcome
 from eclip.report.demo_outcome import Alone
 
+HOST_BOUND = 0.3
+
 
 def table(mix: Mix) -> Table:
     """One row a strategy; what is best in its column stands out."""
@@ -20,9 +22,24 @@ def table(mix: Mix) -> Table:
     return made
 
 
+def caution(solo: Mapping[str, Alone]) -> str | None:
+    """What to say if the host was too slow for the time scale, so that the chip waited for it."""
+    slow = [found for found in solo.values() if found.host_share > HOST_BOUND]
+    if not slow:
+        return None
+    worst = max(slow, key=lambda found: found.host_share)
+    return (
+        f"Host-bound: {worst.host_share:.0%} of a request of {worst.model} alone were the host's, so that strategies "
+        "are compared by how this machine schedules its threads. Run the demo again on an idle machine, or with a larger "
+        "--time-scale."
+    )
+
+
 def page(mixes: Sequence[Mix], solo: Mapping[str, Alone], time_scale: float, seconds: float) -> str:
     """Everything, with plots and links to the traces."""
     parts = [html.paragraph(text) for text in _method(time_scale, seconds)]
+    warning = caution(solo)
+    parts += [html.paragraph(warning)] if warning else []
     parts.append(html.table(*_alone(solo)))
     for mix in mixes:
         parts += _mix(mix)
@@ -35,11 +52,11 @@ def _method(time_scale: float, seconds: float) -> list[str]:
         f"{time_scale:g} µs of wall time; all times and rates are in GPU time. Every run was measured for at least "
         f"{seconds:g} s of wall time in which every model was warm. Nothing here was measured on silicon: the chip's "
         "parameters are those of the product table, each with its source.",
-        "Throughput: sum over the models of their rate over the rate they reach alone. Worst p95: the largest p95 over "
-        "the mean time alone. Switches: changes of stream per request as counted while it ran, summed over the models. "
-        "req/J: requests of all models over the energy of the whole chip, idle power included. Model error and formula "
-        "error: largest relative error of the time of a request by the contention model (told the host's time per "
-        "request, from the table below) and by the paper's formula.",
+        "Throughput: sum over the models of their rate over the rate they reach alone (1: one model alone). Worst p95: "
+        "the largest p95 over the mean time alone. Switches: changes of stream per request as counted while it ran, "
+        "summed over the models. req/J: requests of all models over the energy of the whole chip, idle power included. "
+        "Model error and formula error: largest relative error of the time of a request by the contention model (told "
+        "the host's time per request, from the table below) and by the paper's formula.",
     ]
 
 
