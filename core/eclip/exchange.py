@@ -157,4 +157,5 @@ def _apply(grid: _Grid, tops: list[int], move: tuple[int, int, tuple[int, ...]])
     one, other, movers = move
     for worker in movers:
         grid.swap(worker, one, other)
-        tops[worker] = _top(grid.levels[worker])
+        if (grid.levels[worker][one] > 0) != (grid.levels[worker][other] > 0):
+            tops[worker] ^= 1 << one | 1 << other

@@ -18,7 +18,7 @@ from eclip.products import Product
 from eclip.topology import Gpu
 
 MAX_WORKERS = 8
-SEARCH_EFFORT = 150_000
+SEARCH_EFFORT = 75_000
 """Columns (atoms x states) that an exact search may look at: some tenths of a second."""
 MAX_CHAINS = 64
 """Ways of making all workers' sizes of atoms of unequal weight that are compared."""
