@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from eclip import kfd
 from eclip.emulated import LIBRARIES, EmulatedGpu
 
 MakeGpu = Callable[..., EmulatedGpu]
+ROCM_SMI = Path("/usr/lib/librocm_smi64.so.1")
 
 
 def output(gpu: EmulatedGpu, *command: str) -> str:
@@ -61,13 +63,17 @@ def test_rocm_smi_shows_power_and_memory(make_gpu: MakeGpu, programs: Any) -> No
 
 
 @needs_mount
-def test_pyrsmi_finds_the_gpus(make_gpu: MakeGpu) -> None:
+@pytest.mark.skipif(not ROCM_SMI.exists(), reason="librocm-smi64-1 is not installed")
+def test_pyrsmi_reads_the_gpus(make_gpu: MakeGpu, tmp_path: Path) -> None:
     gpu = make_gpu(count=2)
-    program = "from pyrsmi import rocml; rocml.smi_initialize(); print(rocml.smi_get_device_count())"
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "librocm_smi64.so").symlink_to(ROCM_SMI)  # where pyrsmi looks, below ROCM_PATH
+    program = (
+        "from pyrsmi import rocml as smi; smi.smi_initialize(); "
+        "print(smi.smi_get_device_count(), smi.smi_get_device_memory_total(1))"
+    )
     with_sysfs = [str(LIBRARIES / "with-sysfs"), str(gpu.sysfs), sys.executable, "-c", program]
-    if "librocm_smi64" not in subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, check=True).stdout:
-        pytest.skip("librocm_smi64 is not installed")
-    assert output(gpu, *with_sysfs).split()[-1] == "2"
+    assert output(gpu, "env", f"ROCM_PATH={tmp_path}", *with_sysfs).split()[-2:] == ["2", str(gpu.gpu.vram_bytes)]
 
 
 @needs_mount
