@@ -15,9 +15,6 @@ from eclip.optimize.points import Front, Points
 from eclip.optimize.problem import Problem, Worker
 from eclip.optimize.sheets import worthwhile
 
-EXACT_LABELS = 3_000_000
-"""Partial paths that an exact front may cost per set of sizes; about 2 ns each."""
-
 EXACT_CELLS = 100_000_000
 """Classes, areas and kernels beyond which an exact front is not even tried."""
 
@@ -46,14 +43,14 @@ def subsets(problem: Problem, worker: Worker) -> list[tuple[int, ...]]:
     return found or [(size,) for size in indices]
 
 
-def exact_front(problem: Problem, worker: Worker) -> Front | None:
-    """Every choice worth having, or None if that is too much work."""
+def exact_front(problem: Problem, worker: Worker, labels: int) -> Front | None:
+    """Every choice worth having, or None if that takes more than `labels` partial paths for a set of sizes."""
     front = _empty(problem, worker, slowdown=1.0)
     if front.merged or front.paths[-1].classes * front.paths[-1].range * worker.kernels > EXACT_CELLS:
         return None
     found = []
     for paths in front.paths:
-        searched = paths.front(Window(max_labels=EXACT_LABELS))
+        searched = paths.front(Window(max_labels=labels))
         if searched is None:
             return None
         found.append(searched[0])

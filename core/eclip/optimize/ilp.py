@@ -49,7 +49,7 @@ def solve(problem: Problem, time_limit_s: float | None = None) -> Solution:
             f"objective {problem.objective} divides by times, which is no linear program; use solver exact"
         )
     program = pulp.LpProblem("eclip", pulp.LpMinimize)
-    alpha = pulp.LpVariable("alpha", 0, _largest_alpha(problem))
+    alpha = program.add_variable("alpha", 0, _largest_alpha(problem))
     models = [_model(program, worker, str(index), alpha) for index, worker in enumerate(problem.workers)]
     further = pulp.lpSum(pulp.lpSum(model.used) - 1 for model in models)
     requests = [
@@ -66,10 +66,10 @@ def solve(problem: Problem, time_limit_s: float | None = None) -> Solution:
 
 def _model(program: pulp.LpProblem, worker: Worker, name: str, alpha: Any) -> _Model:
     kernels, sizes = range(worker.kernels), range(len(worker.sizes))
-    x = [[pulp.LpVariable(f"x_{name}_{k}_{c}", cat=pulp.LpBinary) for c in sizes] for k in kernels]
-    y = [[pulp.LpVariable(f"y_{name}_{k}_{c}", 0, 1) for c in sizes] for k in kernels]
-    z = [[pulp.LpVariable(f"z_{name}_{k}_{c}", 0) for c in sizes] for k in kernels]
-    used = [pulp.LpVariable(f"u_{name}_{c}", 0, 1) for c in sizes]
+    x = [[program.add_variable(f"x_{name}_{k}_{c}", cat=pulp.LpBinary) for c in sizes] for k in kernels]
+    y = [[program.add_variable(f"y_{name}_{k}_{c}", 0, 1) for c in sizes] for k in kernels]
+    z = [[program.add_variable(f"z_{name}_{k}_{c}", 0) for c in sizes] for k in kernels]
+    used = [program.add_variable(f"u_{name}_{c}", 0, 1) for c in sizes]
     for k in kernels:
         program += pulp.lpSum(x[k]) == 1  # (1)
         program += pulp.lpSum(z[k]) == alpha

@@ -39,6 +39,8 @@ class Effort:
 
     gap: float = 1e-9
     """Good enough: relative difference of objective and lower bound."""
+    front_labels: int = 3_000_000
+    """Partial paths that an exact front may cost, per set of sizes; about 2 ns each. Else prices are swept."""
     nodes: int = 200
     combinations: int = 1_000_000
     """Looked at in one node."""
@@ -61,7 +63,9 @@ class Search:
         for worker in problem.workers:
             key = _identity(worker)
             if key not in known:
-                known[key] = fronts.exact_front(problem, worker) or self._swept(worker, 1.0).swept()
+                known[key] = (
+                    fronts.exact_front(problem, worker, effort.front_labels) or self._swept(worker, 1.0).swept()
+                )
         self.fronts = [known[_identity(worker)] for worker in problem.workers]
         self._points = self._terms()
 
@@ -84,10 +88,11 @@ class Search:
             given_up = min(given_up, left_out)
             for child in children:
                 heapq.heappush(queue, (child.lower_bound, next(order), child))
+        lower_bound = min([given_up, *(bound for bound, _, _ in queue)])
         if incumbent.excess > 0:
-            proven = not queue and not np.isfinite(given_up)
+            proven = not np.isfinite(lower_bound)
             raise InfeasibleError(infeasible.why(self._problem, self.fronts, self._points, incumbent, proven=proven))
-        return incumbent, min([given_up, incumbent.objective, *(bound for bound, _, _ in queue)])
+        return incumbent, min(lower_bound, incumbent.objective)
 
     def _terms(self) -> list[mix.Terms]:
         return [
@@ -113,6 +118,10 @@ class Search:
     def _exhaust(self, node: Node, incumbent: Best, join_up_to: "JoinUpTo", *, patient: bool) -> tuple[Best, float]:
         """Joins up to the incumbent, or as far as the effort allows; also what that proves about the node."""
         proven, part = node.lower_bound, 1.0
+        if incumbent.excess > 0:
+            incumbent, complete = join_up_to(node, incumbent, np.inf)
+            if complete:
+                return incumbent, np.inf
         while part > (1e-4 if patient else 0.5):
             target = _target(incumbent, proven)
             if proven >= target:
