@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parents[2] / "core" / "eclip"
 WORLD = {"asyncio", "ctypes", "fcntl", "mmap", "multiprocessing", "os", "select", "shutil", "signal", "socket"}
 WORLD |= {"subprocess", "sys", "tempfile", "termios", "threading", "time"}
 EDGES = {
+    "atomic": "writes files whole or not at all",
     "contention": "hands its arrays to the native contention model",
     "contention_abi": "calls the native contention model",
     "emulated": "lays out an emulated GPU's files",
@@ -47,7 +48,7 @@ def imports(path: Path) -> Iterator[str]:
 
 def layer(module: str) -> str:
     """`cli`, `host`, `report`, `wire`, or the domain."""
-    first = module.split(".", maxsplit=1)[0]
+    first = module.split(".", maxsplit=1)[0].replace("__main__", "cli")
     return first if first in ("cli", "host", "report", "wire") else "domain"
 
 

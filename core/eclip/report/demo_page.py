@@ -30,7 +30,7 @@ def caution(solo: Mapping[str, Alone]) -> str | None:
     worst = max(slow, key=lambda found: found.host_share)
     return (
         f"Host-bound: {worst.host_share:.0%} of a request of {worst.model} alone were the host's, so that strategies "
-        "are compared by how this machine schedules its threads. Run the demo again on an idle machine, or with a larger "
+        "are compared by how this machine schedules its threads. Run it again on an idle machine, or with a larger "
         "--time-scale."
     )
 
