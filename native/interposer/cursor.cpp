@@ -22,7 +22,7 @@ struct Score {
 }  // namespace
 
 Step Cursor::advance(const Plan &plan, uint64_t active, const KernelKey &key) {
-  if (placed_ && position_ == 0 && after_[lane_] != lane_ && !expected(plan, key)) {
+  if (placed_ && position_ == 0 && plan.keys[plan.lanes[after_[lane_]].keys[0]] == key) {
     lane_ = after_[lane_];
   }
   if (placed_ && expected(plan, key)) {
@@ -42,8 +42,11 @@ Step Cursor::take(const Plan &plan, uint64_t active, Place place) {
   if (place.position == 0 || !placed_) {
     variant_ = plan.variant_for(active);
   }
-  if (place.position == 0 && placed_) {
-    after_[last_lane_] = place.lane;
+  if (place.position == 0 || !placed_) {
+    before_ = placed_ ? last_lane_ : place.lane;
+  }
+  if (placed_) {
+    after_[before_] = place.lane;  // also when another lane turns out to be the one that has begun
   }
   const auto &streams = plan.variants[variant_].streams[place.lane];
   Step step;

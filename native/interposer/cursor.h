@@ -49,7 +49,8 @@ class Cursor {
   bool fresh_ = true;  // nothing followed yet: finding the first place is no mismatch
   uint32_t lane_ = 0;
   uint32_t last_lane_ = 0;  // of the launch before this one
-  uint32_t position_ = 0;  // of the kernel expected next
+  uint32_t before_ = 0;     // lane of the request before this one
+  uint32_t position_ = 0;   // of the kernel expected next
   uint32_t variant_ = 0;
   uint32_t misses_ = 0;
   uint32_t seen_ = 0;
