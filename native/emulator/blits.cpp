@@ -104,7 +104,8 @@ void copy_rectangle(const eclip_dispatch &dispatch, uint64_t unit) {
   const Arguments a{dispatch};
   const char *from = a.host(a.word(0));
   char *to = a.host(a.word(1));
-  const uint64_t width = a.word(12), height = std::max<uint64_t>(a.word(13), 1), depth = std::max<uint64_t>(a.word(14), 1);
+  const uint64_t width = a.word(12), height = std::max<uint64_t>(a.word(13), 1),
+                 depth = std::max<uint64_t>(a.word(14), 1);
   for (uint64_t slice = 0; slice < depth; slice++)
     for (uint64_t row = 0; row < height; row++)
       std::memmove(to + (a.word(10) + row * a.word(8) + slice * a.word(9)) * unit,
@@ -123,7 +124,8 @@ Transfer rectangle_transfer(const eclip_dispatch &dispatch, uint64_t unit) {
 void write_value(const eclip_dispatch *dispatch) {
   const Arguments a{*dispatch};
   if (a.word(0) != 0)
-    __atomic_store_n(reinterpret_cast<uint32_t *>(a.host(a.word(0))), static_cast<uint32_t>(a.word(2)), __ATOMIC_RELEASE);
+    __atomic_store_n(reinterpret_cast<uint32_t *>(a.host(a.word(0))), static_cast<uint32_t>(a.word(2)),
+                     __ATOMIC_RELEASE);
   else if (a.word(1) != 0)
     __atomic_store_n(reinterpret_cast<uint64_t *>(a.host(a.word(1))), a.word(2), __ATOMIC_RELEASE);
 }

@@ -109,10 +109,10 @@ class Chip {
   ChipFile *file_ = nullptr;
   uint32_t self_ = 0;
   GpuClock clock_{0, 1};
-  bool changed_ = false;     /* rates may have changed in this turn */
-  uint64_t wakes_ = 0;       /* clients to wake after this turn, as bits */
+  bool changed_ = false; /* rates may have changed in this turn */
+  uint64_t wakes_ = 0;   /* clients to wake after this turn, as bits */
   int64_t last_burial_ = 0;
-  uint32_t seen_wake_ = 0;   /* value of the futex when the last turn began */
+  uint32_t seen_wake_ = 0; /* value of the futex when the last turn began */
 };
 
 }  // namespace emulator

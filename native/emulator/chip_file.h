@@ -48,13 +48,13 @@ static_assert(sizeof(ChipSummary) == 184);
 
 struct Client {
   uint32_t used;
-  uint32_t absent;               /* did not act in time: the others go on without it until it is back */
-  std::atomic<uint32_t> wake;    /* futex */
+  uint32_t absent;            /* did not act in time: the others go on without it until it is back */
+  std::atomic<uint32_t> wake; /* futex */
   std::atomic<uint32_t> asleep;
-  double horizon;                /* the chip may not be played beyond this moment before the client has acted */
-  double wake_at;                /* when it means to wake by itself */
-  int64_t held_since_ns;         /* when another client first found it holding the chip; 0: nobody did */
-  uint32_t finished;             /* tickets that wait for it */
+  double horizon;        /* the chip may not be played beyond this moment before the client has acted */
+  double wake_at;        /* when it means to wake by itself */
+  int64_t held_since_ns; /* when another client first found it holding the chip; 0: nobody did */
+  uint32_t finished;     /* tickets that wait for it */
   uint64_t vram;
 };
 

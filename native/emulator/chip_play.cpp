@@ -202,7 +202,8 @@ double Chip::due_of(uint32_t client) const {
     if (running != nullptr && running->rate > 0)
       due = std::min(due, file_->fluid.now + running->remaining / running->rate);
   }
-  return kernels ? std::min({due, file_->next_rotation, file_->stalled_until > file_->fluid.now ? file_->stalled_until : never})
+  return kernels ? std::min({due, file_->next_rotation,
+                             file_->stalled_until > file_->fluid.now ? file_->stalled_until : never})
                  : due;
 }
 

@@ -20,7 +20,9 @@ class GpuClock {
   double micros() const { return static_cast<double>(wall_ns() - epoch_ns_) / (1000.0 * scale_); }
   int64_t wall_of(double micros) const { return epoch_ns_ + static_cast<int64_t>(micros * 1000.0 * scale_); }
   /* What the GPU's clock counter shows at that moment, in nanoseconds. */
-  uint64_t counter(double micros) const { return static_cast<uint64_t>(epoch_ns_ + static_cast<int64_t>(micros * 1000.0)); }
+  uint64_t counter(double micros) const {
+    return static_cast<uint64_t>(epoch_ns_ + static_cast<int64_t>(micros * 1000.0));
+  }
   double scale() const { return scale_; }
 
  private:

@@ -59,8 +59,8 @@ void read_gfx(const json &object, GpuConfig &gpu) {
   std::string gfx;
   read(object, "gfx", gfx);
   if (gfx.empty()) return;
-  const bool well_formed = gfx.size() >= 6 && gfx.rfind("gfx", 0) == 0 &&
-                           gfx.find_first_not_of("0123456789abcdef", 3) == std::string::npos;
+  const bool well_formed =
+      gfx.size() >= 6 && gfx.rfind("gfx", 0) == 0 && gfx.find_first_not_of("0123456789abcdef", 3) == std::string::npos;
   if (!well_formed) refuse("gfx is " + gfx + ", should be like gfx906");
   const auto digit = [&](size_t from_end) {
     return static_cast<uint32_t>(std::stoul(gfx.substr(gfx.size() - from_end, 1), nullptr, 16));

@@ -7,7 +7,8 @@
 namespace emulator {
 namespace {
 
-std::vector<std::unique_ptr<Device>> make_devices(const Config &config, Kernels &kernels, Events &events, Trace &trace) {
+std::vector<std::unique_ptr<Device>> make_devices(const Config &config, Kernels &kernels, Events &events,
+                                                  Trace &trace) {
   std::vector<std::unique_ptr<Device>> devices;
   for (size_t i = 0; i < config.gpus.size(); i++)
     devices.push_back(std::make_unique<Device>(config, static_cast<uint16_t>(i), kernels, events, trace));

@@ -88,8 +88,8 @@ bool Events::wait(const std::vector<uint32_t> &ids, bool all, uint32_t milliseco
     waiter.wake.wait(lock, satisfied);
     done = true;
   } else if (!done && milliseconds > 0) {
-    done = waiter.wake.wait_until(
-        lock, std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds), satisfied);
+    done = waiter.wake.wait_until(lock, std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds),
+                                  satisfied);
   }
   leave(waiter, done);
   return done;

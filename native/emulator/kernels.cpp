@@ -16,7 +16,9 @@ constexpr double unknown_workgroups_per_cu = 8;
 constexpr double kernel_code_bytes = 512; /* what is read of a shader without an ELF around it */
 constexpr char runtime_prefix[] = "__amd_rocclr_";
 
-void *translate(const eclip_dispatch *dispatch, uint64_t address) { return Dispatch::of(dispatch).memory->host(address); }
+void *translate(const eclip_dispatch *dispatch, uint64_t address) {
+  return Dispatch::of(dispatch).memory->host(address);
+}
 
 uint32_t rounded_up(uint32_t items, uint32_t by) { return by == 0 ? items : (items + by - 1) / by; }
 
@@ -117,8 +119,8 @@ bool Kernels::load_of(const Dispatch &dispatch, const eclip_chip &chip, double h
   }
   if (!(shape.workgroups > 0) || (shape.wave_micros <= 0 && shape.bytes <= 0)) return false;
   eclip_load_of(&chip, &shape, &mask, &load);
-  const bool over_link = transfer.bytes > 0 &&
-                         (!memory_.on_gpu(transfer.source) || !memory_.on_gpu(transfer.destination));
+  const bool over_link =
+      transfer.bytes > 0 && (!memory_.on_gpu(transfer.source) || !memory_.on_gpu(transfer.destination));
   if (!over_link) return true;
   load.solo_micros = std::max(load.solo_micros, static_cast<double>(transfer.bytes) / host_bytes_per_micro);
   load.bytes_per_micro = static_cast<double>(transfer.bytes) / load.solo_micros;

@@ -25,7 +25,7 @@ struct Allocation {
 struct Registration {
   uint64_t host = 0;
   uint64_t size = 0;
-  uint64_t gpu = 0;     /* same offset within the page */
+  uint64_t gpu = 0;      /* same offset within the page */
   uint64_t reserved = 0; /* start of the address range */
   uint64_t reserved_size = 0;
   uint32_t references = 1;

@@ -16,13 +16,13 @@ int open_instead(const char *name, const char *path, int flags, mode_t mode) {
 
 }  // namespace
 
-#define OPEN(name)                                                                   \
+#define OPEN(name)                                                                               \
   extern "C" __attribute__((visibility("default"))) int name(const char *path, int flags, ...) { \
-    va_list rest;                                                                    \
-    va_start(rest, flags);                                                           \
-    const auto mode = static_cast<mode_t>(flags & O_CREAT ? va_arg(rest, unsigned) : 0); \
-    va_end(rest);                                                                    \
-    return open_instead(#name, path, flags, mode);                                   \
+    va_list rest;                                                                                \
+    va_start(rest, flags);                                                                       \
+    const auto mode = static_cast<mode_t>(flags & O_CREAT ? va_arg(rest, unsigned) : 0);         \
+    va_end(rest);                                                                                \
+    return open_instead(#name, path, flags, mode);                                               \
   }
 
 OPEN(open)

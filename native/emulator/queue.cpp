@@ -32,8 +32,7 @@ PacketKind kind_of(const Packet &packet) {
     case HSA_PACKET_TYPE_KERNEL_DISPATCH: return PacketKind::dispatch;
     case HSA_PACKET_TYPE_BARRIER_AND: return barrier_and;
     case HSA_PACKET_TYPE_BARRIER_OR: return barrier_or;
-    case HSA_PACKET_TYPE_VENDOR_SPECIFIC:
-      return packet.value.format == format_barrier_value ? barrier_value : vendor;
+    case HSA_PACKET_TYPE_VENDOR_SPECIFIC: return packet.value.format == format_barrier_value ? barrier_value : vendor;
     default: return other;
   }
 }
@@ -200,7 +199,7 @@ void Queue::complete(const Finished &finished) {
   if (around_.trace.on()) {
     const Kernel &named = *kernel.dispatch.kernel;
     TraceRecord record{TraceKind::kernel, around_.index, 0, number_, named.number, kernel.arrived, finished.begin,
-                       finished.end, kernel.packet};
+                       finished.end,      kernel.packet};
     struct {
       uint32_t workgroups[3], block[3], cus, blit;
     } extra{{}, {}, mask_cus_, named.blit};
@@ -217,7 +216,8 @@ void Queue::note(TraceKind kind, uint32_t detail, double begin, double end) {
 }
 
 void Queue::describe(FILE *to) const {
-  std::fprintf(to, "queue %u: doorbell %lu (last %lu), next %lu, seen %lu, read %lu, written %lu, in flight %zu, due %g",
+  std::fprintf(to,
+               "queue %u: doorbell %lu (last %lu), next %lu, seen %lu, read %lu, written %lu, in flight %zu, due %g",
                number_, *ring_.doorbell, last_doorbell_, next_, seen_, *ring_.read_index, *ring_.write_index,
                in_flight_.size(), due_);
   const Packet &head = ring_.packets[next_ % ring_.size];

@@ -84,14 +84,14 @@ class Queue {
   eclip_cu_set mask_;
   uint32_t mask_cus_;
 
-  uint64_t next_;          /* index of the head */
-  uint64_t seen_;          /* packets below this index have been written, or reserved */
+  uint64_t next_; /* index of the head */
+  uint64_t seen_; /* packets below this index have been written, or reserved */
   uint64_t last_doorbell_;
   std::deque<Arrival> arrivals_;
   std::vector<InFlight> in_flight_;
-  double head_since_;      /* NaN: the head has not been looked at */
-  double due_;             /* +infinity: not known */
-  double front_free_ = 0;  /* the front end is busy with this queue until then */
+  double head_since_;             /* NaN: the head has not been looked at */
+  double due_;                    /* +infinity: not known */
+  double front_free_ = 0;         /* the front end is busy with this queue until then */
   bool waits_for_memory_ = false; /* the head: a signal or a value */
 };
 

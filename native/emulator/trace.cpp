@@ -39,8 +39,7 @@ void read_command(char (&into)[32]) {
 Trace::Trace(const std::string &folder, double time_scale) {
   if (folder.empty()) return;
   /* Pids repeat between containers; the clock tells such files apart. */
-  const std::string path =
-      folder + "/" + std::to_string(getpid()) + "-" + std::to_string(wall_ns()) + ".trace";
+  const std::string path = folder + "/" + std::to_string(getpid()) + "-" + std::to_string(wall_ns()) + ".trace";
   mkdir(folder.c_str(), 0777);
   fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd_ < 0 || !grow(step)) {

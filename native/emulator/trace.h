@@ -9,7 +9,16 @@
 
 namespace emulator {
 
-enum class TraceKind : uint16_t { end = 0, name = 1, queue = 2, mask = 3, kernel = 4, barrier = 5, other = 6, queue_gone = 7 };
+enum class TraceKind : uint16_t {
+  end = 0,
+  name = 1,
+  queue = 2,
+  mask = 3,
+  kernel = 4,
+  barrier = 5,
+  other = 6,
+  queue_gone = 7
+};
 
 struct TraceRecord {
   TraceKind kind;

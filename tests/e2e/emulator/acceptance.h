@@ -21,26 +21,26 @@ struct Enlist {
   Enlist(const char *name, TestBody body) { tests()[name] = body; }
 };
 
-#define TEST(name)                                   \
-  static void test_body_##name();                    \
+#define TEST(name)                                            \
+  static void test_body_##name();                             \
   static const Enlist enlist_##name(#name, test_body_##name); \
   static void test_body_##name()
 
-#define EXPECT(condition)                                                             \
-  do {                                                                                \
-    if (!(condition)) {                                                               \
-      std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-      std::_Exit(1);                                                                  \
-    }                                                                                 \
+#define EXPECT(condition)                                                          \
+  do {                                                                             \
+    if (!(condition)) {                                                            \
+      std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+      std::_Exit(1);                                                               \
+    }                                                                              \
   } while (0)
 
-#define HIP(call)                                                                                       \
-  do {                                                                                                  \
-    const hipError_t hip_result = (call);                                                               \
-    if (hip_result != hipSuccess) {                                                                     \
+#define HIP(call)                                                                                        \
+  do {                                                                                                   \
+    const hipError_t hip_result = (call);                                                                \
+    if (hip_result != hipSuccess) {                                                                      \
       std::fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, hipGetErrorString(hip_result)); \
-      std::_Exit(1);                                                                                    \
-    }                                                                                                   \
+      std::_Exit(1);                                                                                     \
+    }                                                                                                    \
   } while (0)
 
 constexpr int whole_gpu = 60; /* workgroups: one on every CU of an MI50 */

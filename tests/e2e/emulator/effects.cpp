@@ -76,7 +76,7 @@ void scale(const eclip_dispatch *dispatch) {
 }
 
 constexpr eclip_kernel kernels[] = {
-    {"test_spin", waves, nullptr}, {"test_add", waves, add},         {"test_mix", waves, mix},
+    {"test_spin", waves, nullptr},  {"test_add", waves, add},           {"test_mix", waves, mix},
     {"test_append", waves, append}, {"test_traffic", traffic, nullptr}, {"_Z10test_scaleIfEvdPT_S0_i", waves, scale},
 };
 

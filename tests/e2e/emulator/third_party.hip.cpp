@@ -6,12 +6,12 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define MUST(call)                                                        \
-  do {                                                                    \
-    if (const int result = static_cast<int>(call)) {                      \
+#define MUST(call)                                                             \
+  do {                                                                         \
+    if (const int result = static_cast<int>(call)) {                           \
       std::fprintf(stderr, "line %d: %s gives %d\n", __LINE__, #call, result); \
-      std::exit(1);                                                       \
-    }                                                                     \
+      std::exit(1);                                                            \
+    }                                                                          \
   } while (0)
 
 namespace {
