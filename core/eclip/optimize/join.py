@@ -39,7 +39,7 @@ def descend(problem: Problem, mix: list[Terms], start: Best) -> Best:
         for index, part in enumerate(mix):
             chosen = [np.array([point]) for point in best.points]
             chosen[index] = np.arange(len(part))
-            found = _least(problem, mix, chosen)
+            found = least(problem, mix, chosen)
             if found.rank() < best.rank():
                 best, improved = found, True
     return best
@@ -101,7 +101,7 @@ class _Join:
     def _best_of(self, partial: "_Partial", incumbent: Best) -> Best:
         if not len(partial.cost):
             return incumbent
-        found = _least(self._problem, self._mix, [partial.chosen[index] for index in range(len(self._mix))])
+        found = least(self._problem, self._mix, [partial.chosen[index] for index in range(len(self._mix))])
         return min(incumbent, found, key=Best.rank)
 
 
@@ -133,10 +133,11 @@ class _Partial:
             yield _Partial({worker: at[inside] for worker, at in self.chosen.items()}, self.cost[inside])
 
 
-def _least(problem: Problem, mix: list[Terms], chosen: list[Ints]) -> Best:
+def least(problem: Problem, mix: list[Terms], chosen: list[Ints]) -> Best:
+    """The best of these combinations; chosen[w] holds indices into mix[w], broadcast together."""
     value = worth(problem, mix, chosen)
-    least = value.excess.min()
-    best = int(np.where(value.excess == least, value.objective, np.inf).argmin())
+    fewest = value.excess.min()
+    best = int(np.where(value.excess == fewest, value.objective, np.inf).argmin())
     at = tuple(int(index[best if len(index) > 1 else 0]) for index in chosen)
     return Best(float(value.objective[best]), float(value.excess[best]), at)
 

@@ -95,6 +95,13 @@ class Paths:
         """CUs summed over kernels when every kernel has the smallest size."""
         return self.kernels * self.sizes[0]
 
+    @property
+    def likely_labels(self) -> int:
+        """Partial paths that a whole front will look at, by order; with few classes, most areas are never reached."""
+        reached = self.classes**2 if self.classes < 4 else self.range // 2
+        firsts = len(self.sizes) if self._native.circular else 1
+        return self.kernels * self.classes * len(self.sizes) * firsts * reached
+
     def sweep(self, prices: Floats) -> Sweep:
         """Prices are microseconds per CU and kernel, shape [prices]."""
         steps = np.ascontiguousarray(prices * self.unit)

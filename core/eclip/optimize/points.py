@@ -70,7 +70,7 @@ class Front:
         at = self.points.take(np.array([point]))
         subset, hop_class, area, price = int(at.subset[0]), int(at.hop_class[0]), int(at.area[0]), float(at.price[0])
         paths = self.paths[subset].at(float(at.hop_micros[0]))
-        # The search that found the point saw nothing cheaper at its price: the same window finds it again.
+        # A window that just holds the point finds it again, without most of the others.
         cost = float(at.time[0] + paths.hop_micros * at.hops[0]) + price * area
-        window = Window(price, cost * (1 + 1e-12)) if price else Window()
+        window = Window(price, cost * (1 + 1e-12))
         return np.asarray(self.subsets[subset], dtype=np.intp)[paths.trace(hop_class, area, window)]

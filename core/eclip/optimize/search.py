@@ -1,6 +1,7 @@
 """Branch and bound over the sum of shares; see `exact` for the outline."""
 
 import heapq
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,6 +29,9 @@ NARROW = 1e-4
 
 DETAIL = 4e-3
 """A node of this width is looked through path by path where fronts are swept."""
+
+FEW = 60_000
+"""Up to so many combinations of exact fronts are all looked at."""
 
 JoinUpTo = Callable[[Node, Best, float], tuple[Best, bool]]
 """Joins up to an objective: the incumbent after it, and whether all was looked at."""
@@ -71,6 +75,8 @@ class Search:
 
     def run(self) -> tuple[Best, float]:
         """The best combination of points, and the lower bound."""
+        if all(front.exact for front in self.fronts) and math.prod(map(len, self._points)) <= FEW:
+            return self._every()
         roots = self._roots()
         incumbent = self._start(roots)
         if not all(front.exact for front in self.fronts):
@@ -93,6 +99,14 @@ class Search:
             proven = not np.isfinite(lower_bound)
             raise InfeasibleError(infeasible.why(self._problem, self.fronts, self._points, incumbent, proven=proven))
         return incumbent, min(lower_bound, incumbent.objective)
+
+    def _every(self) -> tuple[Best, float]:
+        """All combinations looked at, where they are few."""
+        grids = np.meshgrid(*(np.arange(len(part)) for part in self._points), indexing="ij")
+        best = join.least(self._problem, self._points, [grid.ravel() for grid in grids])
+        if best.excess > 0:
+            raise InfeasibleError(infeasible.why(self._problem, self.fronts, self._points, best, proven=True))
+        return best, best.objective
 
     def _terms(self) -> list[mix.Terms]:
         return [

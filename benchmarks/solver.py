@@ -1,0 +1,94 @@
+"""How long the planner takes: the exact path by itself, and against the ILP where that finishes.
+
+The kernels are those of the modelled profiles in examples/profiles; longer requests repeat a model's kernels.
+Times are medians on one core; the ILP runs once.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from eclip import mixes, products, profile
+from eclip.optimize import exact, ilp
+from eclip.optimize.problem import Problem
+from eclip.optimize.solution import Solution
+
+PROFILES = Path(__file__).parent.parent / "examples" / "profiles"
+BUDGETS = (0, 1, 14, None)
+REPEATS = 5
+ILP_LIMIT_S = 90.0
+
+
+def main() -> None:
+    """Prints one line a case."""
+    print("Planner: exact path, medians of", REPEATS, "runs, wall (and processor) milliseconds")
+    for names in (("densenet201",) * 4, ("albert", "densenet201", "resnet152", "resnext101")):
+        for budget in BUDGETS:
+            report(f"4 x 711 kernels, {describe(names)}", problem(names, budget, 711), budget, goal=300)
+    for names in (("alexnet",) * 2, ("alexnet",) * 3, ("alexnet", "vgg19", "alexnet")):
+        report(describe(names), problem(names, 14), 14, goal=20)
+    print(f"\nPlanner: exact path against the ILP (HiGHS, gap 0, at most {ILP_LIMIT_S:.0f} s)")
+    for names, budget, kernels in (
+        (("alexnet",) * 2, 0, None),
+        (("alexnet", "vgg19"), 0, None),
+        (("alexnet",) * 2, 14, 10),
+        (("alexnet",) * 2, 1, None),
+    ):
+        compare(f"{describe(names)}, {kernels or 'all'} kernels", problem(names, budget, kernels), budget)
+
+
+def describe(names: tuple[str, ...]) -> str:
+    """The mix in words."""
+    return " + ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(names))
+
+
+def problem(names: tuple[str, ...], budget: int | None, kernels: int | None = None) -> Problem:
+    """A mix on an MI50 with the product's costs; requests cut or repeated to so many kernels."""
+    gpu, product = products.gpu_for("MI50"), products.product("MI50")
+    workloads = []
+    for index, name in enumerate(names):
+        loaded = profile.load(next(PROFILES.glob(f"{name}-*.yaml")))
+        count = kernels or len(loaded.kernels)
+        calls = tuple(loaded.kernels[position % len(loaded.kernels)] for position in range(count))
+        workloads.append(mixes.Workload(f"{name}-{index}", replace(loaded, kernels=calls)))
+    options = mixes.Options(max_switches=budget)
+    return mixes.problem(gpu, product, workloads, options, mixes.sizes(gpu, workloads, options))
+
+
+def report(case: str, posed: Problem, budget: int | None, goal: float) -> None:
+    """Time and gap of the exact path."""
+    runs = [timed(lambda: exact.solve(posed)) for _ in range(REPEATS)]
+    wall, processor = (statistics.median(run[column] for run in runs) for column in (1, 2))
+    gap = runs[0][0].gap
+    print(f"  {case}, budget {budget}: {wall:.0f} ({processor:.0f}) ms, goal {goal:.0f} ms, gap {gap:.1e}", flush=True)
+
+
+def compare(case: str, posed: Problem, budget: int | None) -> None:
+    """Exact path and ILP side by side."""
+    runs = [timed(lambda: exact.solve(posed)) for _ in range(REPEATS)]
+    fast = statistics.median(run[1] for run in runs)
+    reference, slow, _ = timed(lambda: ilp.solve(posed, ILP_LIMIT_S))
+    difference = runs[0][0].objective / reference.objective - 1.0
+    finished = "finished" if reference.gap == 0.0 else f"stopped at gap {reference.gap:.1e}"
+    print(
+        f"  {case}, budget {budget}: {fast:.1f} ms against {slow:.0f} ms, ratio {slow / fast:.0f}; "
+        f"ILP {finished}, objectives differ by {difference:.1e}",
+        flush=True,
+    )
+
+
+def timed(work: Callable[[], Solution]) -> tuple[Solution, float, float]:
+    """The result, and wall and processor milliseconds."""
+    wall, processor = time.perf_counter(), time.process_time()
+    result = work()
+    return result, (time.perf_counter() - wall) * 1e3, (time.process_time() - processor) * 1e3
+
+
+if __name__ == "__main__":
+    main()
