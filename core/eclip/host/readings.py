@@ -97,10 +97,11 @@ class Proof:
 
 def proof(clients: Sequence[ClientRecord], generation: int) -> Proof:
     """What the living processes of a slot prove about the table of this generation."""
-    alive = [client for client in clients if client.alive and client.mode == "enforce"]
-    if not alive:
-        return Proof(None, "no program")
-    verdicts = [_client_proof(client, generation) for client in alive]
+    alive = [client for client in clients if client.alive]
+    enforcing = [client for client in alive if client.mode == "enforce"]
+    if not enforcing:
+        return Proof(None, f"not enforcing, mode {alive[0].mode}" if alive else "no program")
+    verdicts = [_client_proof(client, generation) for client in enforcing]
     refused = [verdict for verdict in verdicts if verdict.in_force is False]
     waiting = [verdict for verdict in verdicts if verdict.in_force is None]
     return (refused or waiting or verdicts)[0]

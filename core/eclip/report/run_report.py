@@ -62,7 +62,7 @@ def page(run: Run, report: Mapping[str, Any]) -> str:
         *(html.paragraph(note) for gpu in report["gpus"] for note in _notes(gpu)),
         html.table(*_html_table(report)),
         svg.lines("requests per second of wall time", "req/s", course),
-        *(groups_plot(gpu.plan.full, gpu.chip.gpu.compute_units) for gpu in run.gpus.values() if gpu.plan),
+        *(groups_plot(gpu.last_plan.full, gpu.chip.gpu.compute_units) for gpu in run.gpus.values() if gpu.last_plan),
         html.heading("What happened"),
         html.items(f"{event['second']:.1f} s: {event['what']}" for event in report["events"]),
     ]

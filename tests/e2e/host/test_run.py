@@ -5,8 +5,11 @@ import signal
 from pathlib import Path
 
 import eclip
+from eclip.host.watching import Seen
 
 NATIVE = Path(eclip.__file__).parent / "native"
+KERNELS = 34
+"""Of one request of alexnet."""
 
 
 def gone(pid: int) -> bool:
@@ -137,16 +140,21 @@ def test_an_idle_neighbour_leaves_the_active_set_and_comes_back(host):
     host.start("run", file)
     host.until(lambda: host.serving("busy"), "the busy one to serve")
 
-    seen = []
-    host.until(lambda: _noted(seen, host.slots()["busy"].active) and {0b01, 0b11} <= set(seen[2:]), "both active sets")
-    alone = host.slots()["busy"].table.variants
-    assert {variant.active for variant in alone} >= {0b01, 0b11}
+    looks = []
+    host.until(lambda: _whole_gpu_while_alone(looks, host.slots()["busy"]), "the whole GPU while it is alone")
+    host.until(lambda: host.slots()["busy"].active == 0b11, "the neighbour's return")
+    host.until(lambda: host.slots()["busy"].active == 0b01, "its next silence")
 
 
-def _noted(seen: list[int], active: int) -> bool:
-    if not seen or seen[-1] != active:
-        seen.append(active)
-    return len(seen) > 4
+def _whole_gpu_while_alone(looks: list[tuple[int, int]], seen: Seen) -> bool:
+    """Two requests after it was left alone, its launches go on and no further one goes to a masked stream."""
+    counters = seen.clients[0].current
+    if seen.active != 0b01:
+        looks.clear()
+        return False
+    looks.append((counters.launches, counters.redirected))
+    settled = [look for look in looks if look[0] >= looks[0][0] + 2 * KERNELS]
+    return bool(settled) and settled[-1][0] >= settled[0][0] + KERNELS and settled[-1][1] == settled[0][1]
 
 
 def test_a_program_of_somebody_else_is_adopted_and_outlives_the_run(host):

@@ -105,3 +105,9 @@ def test_a_program_that_has_not_launched_since_proves_nothing_yet():
 def test_the_dead_prove_nothing():
     assert readings.proof([client(counters(2), alive=False)], 2) == readings.Proof(None, "no program")
     assert readings.proof([], 2).in_force is None
+
+
+def test_a_program_that_only_observes_proves_nothing():
+    assert readings.proof([client(counters(2), mode="observe")], 2) == readings.Proof(
+        None, "not enforcing, mode observe"
+    )
