@@ -107,7 +107,7 @@ def workloads(tmp_path: Path):
     for process in made.started:
         if process.poll() is None:
             process.kill()
-            process.wait()
+        process.communicate()
 
 
 @pytest.fixture(scope="session")
