@@ -54,14 +54,14 @@ clean: ## Removes everything that was built, but not the virtual environment.
 	rm -rf build core/eclip/native demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find core tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The same tests over libraries and an emulated GPU that watch their own memory. Symbolic links to the Python sources beside
-# the other libraries make a second package. The programs come from hipcc, without the sanitizers, hence the preload.
+# The same tests over libraries and an emulated GPU that watch their own memory: an environment of its own sees the Python
+# sources beside these libraries. The programs come from hipcc, without the sanitizers, hence the preload.
 SANITIZED_TESTS ?= tests/unit/test_contention.py tests/e2e/emulator tests/e2e/interposer
 sanitize: $(STAMPS)/sanitized
 	@ctest --test-dir build/sanitized --output-on-failure --no-tests=ignore -j $(JOBS)
-	@PYTHONPATH=build/sanitized/package LD_PRELOAD=$$(g++ -print-file-name=libasan.so) \
+	@LD_PRELOAD=$$(g++ -print-file-name=libasan.so) \
 	  ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0:protect_shadow_gap=0:abort_on_error=1 \
-	  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(BIN)/pytest $(SANITIZED_TESTS)
+	  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 build/sanitized/venv/bin/python -m pytest $(SANITIZED_TESTS)
 
 lint-python: $(STAMPS)/venv
 	@$(BIN)/ruff format --check -q . || { echo "Some Python files are not formatted: make fmt" >&2; exit 1; }
@@ -114,6 +114,9 @@ $(STAMPS)/sanitized: $(STAMPS)/venv $(NATIVE_FILES)
 	@mkdir -p build/sanitized/package/eclip
 	@ln -sf $(abspath $(filter-out core/eclip/native,$(wildcard core/eclip/*))) build/sanitized/package/eclip/
 	@cmake --install build/sanitized --prefix build/sanitized/package >build/sanitized/install.log
+	@$(PYTHON) -m venv --without-pip build/sanitized/venv
+	@printf '%s\n' $(abspath build/sanitized/package $(wildcard $(VENV)/lib/python3*/site-packages)) \
+	  >$$(echo build/sanitized/venv/lib/python3*/site-packages)/sources.pth
 	@touch $@
 
 $(STAMPS)/configured: $(filter %CMakeLists.txt %.cmake,$(NATIVE_FILES)) | $(STAMPS)/packages

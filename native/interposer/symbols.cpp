@@ -210,16 +210,29 @@ void *wrapper_of(const char *symbol) {
 
 }  // namespace eclip
 
+namespace {
+
+// Without a call into libc: a sanitizer looks its own functions up through us before its strncmp works.
+bool starts_with(const char *text, const char *prefix) {
+  while (*prefix && *text == *prefix) {
+    ++text;
+    ++prefix;
+  }
+  return !*prefix;
+}
+
+}  // namespace
+
 // What dlsym gives instead of the loader's answer; null: the loader's answer.
 extern "C" __attribute__((used, visibility("hidden"))) void *eclip_instead_of_symbol(void *handle, const char *symbol) {
-  const bool ours = symbol && (strncmp(symbol, "hip", 3) == 0 || strncmp(symbol, "_Z24hip", 7) == 0 ||
-                               strncmp(symbol, "__hip", 5) == 0 || strncmp(symbol, "roctx", 5) == 0);
+  const bool ours = symbol && (starts_with(symbol, "hip") || starts_with(symbol, "_Z24hip") ||
+                               starts_with(symbol, "__hip") || starts_with(symbol, "roctx"));
   void *wrapper = ours ? eclip::wrapper_of(symbol) : nullptr;
   if (!wrapper || handle == RTLD_NEXT) {
     return nullptr;
   }
   void *answer = eclip::real_dlsym()(handle, symbol);
-  const bool roctx = strncmp(symbol, "roctx", 5) == 0;
+  const bool roctx = starts_with(symbol, "roctx");
   void *library = eclip::mapped_library(roctx ? "libroctx64.so" : "libamdhip64.so");
   if (!library && roctx) {
     library = eclip::mapped_library("librocprofiler-sdk-roctx.so");
