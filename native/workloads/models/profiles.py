@@ -65,7 +65,7 @@ def main() -> int:
         text = dump(profile)
         if options.check:
             if not path.exists() or path.read_text() != text:
-                sys.stderr.write(f"{path.name}: out of date, run make gen\n")
+                sys.stderr.write(f"{path.name}: out of date, run native/workloads/models/profiles.py\n")
                 return 1
             continue
         path.parent.mkdir(parents=True, exist_ok=True)

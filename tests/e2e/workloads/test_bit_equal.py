@@ -59,7 +59,7 @@ def _profile(model: str, variant: str = "default") -> KernelProfile:
 
 def _planned(gpu, product, profiles: list[KernelProfile], strategy: str) -> bytes:
     """The table that the planner makes for these models of one program beside an albert in another."""
-    mates = [*profiles, _profile("albert")]
+    mates = [*profiles, replace(_profile("albert"), name="mate")]
     workers = [planning.Workload(name=each.name, profile=each) for each in mates]
     mix = planning.make_plan(gpu, product, workers, planning.Options(strategy=strategy))
     return table.encode(gpu, {each.name: each for each in profiles}, mix)
