@@ -25,6 +25,8 @@ class Chip:
     """Wall time over GPU time; above 1 only on the emulated GPU."""
     meter: Meter | None = None
     trace: Path | None = None
+    scratch: Path | None = None
+    """Files that only its present user needs, to be removed afterwards."""
 
 
 def find(which: int | str, source: str, folder: Path) -> Chip:

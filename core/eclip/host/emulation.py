@@ -7,7 +7,7 @@ ECLIP_EMULATED_TRACE    1: keep a trace of what the chip did
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eclip import documents
@@ -42,7 +42,8 @@ def start(folder: Path, environment: Mapping[str, str]) -> Chip:
     shared = environment.get("ECLIP_EMULATOR")
     if shared:
         return chip_of(_of_config(Path(shared)))
-    return chip_of(_of_variables(folder, environment).create())
+    made = _of_variables(folder, environment).create()
+    return replace(chip_of(made), scratch=None if made.trace else folder)
 
 
 def shape(environment: Mapping[str, str]) -> Gpu:

@@ -1,6 +1,7 @@
 """Profile one program: a slot with masked streams of all sizes; the interposer measures, we wait and check."""
 
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -63,6 +64,8 @@ def run(wish: Wish, chip: Chip, root: Path, progress: Callable[[int], None]) -> 
     finally:
         _end(processes, wish.name)
         slot.remove()
+        if chip.scratch:
+            shutil.rmtree(chip.scratch, ignore_errors=True)
     found = profile.parse(text, f"profile of {wish.name}")
     return replace(found, name=wish.name, product=chip.gpu.product)
 

@@ -1,6 +1,7 @@
 """The loop of `eclip run`: one colocation file, kept true on all GPUs that it names, until it is over."""
 
 import select
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -51,7 +52,11 @@ class Run:
         self._root, self._logs, self._view = root, logs, view
         self._inbox = Inbox()
         self._stopping = False
-        self._apply(file)
+        try:
+            self._apply(file)
+        except EclipError:
+            self._sweep()
+            raise
 
     def work(self, seconds: float | None = None, enough: Callable[["Run"], bool] | None = None) -> None:
         """Run until all workloads are done, a signal says so, the time is up, or a look shows that it is `enough`.
@@ -66,6 +71,14 @@ class Run:
                     gpu.stop_all(force=True)
                 raise
         self._look(self.ended)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove what an emulated GPU left, unless a program that was adopted still runs on it."""
+        for gpu in self.gpus.values():
+            adopted = any(record.life.phase is lifecycle.Phase.ADOPTED for record in gpu.records.values())
+            if gpu.chip.scratch and not adopted:
+                shutil.rmtree(gpu.chip.scratch, ignore_errors=True)
 
     def _loop(self, door: control.Door, seconds: float | None, enough: Callable[["Run"], bool] | None) -> None:
         looked = 0.0

@@ -53,6 +53,7 @@ def test_sigterm_ends_everything_cleanly(host):
     assert all(gone(pid) for pid in pids)
     assert host.slots() == {}
     assert not list(host.state.glob("runs/*"))
+    assert not list(host.state.glob("emulated/*"))
     # The programs were asked, not killed: each of them said its last word.
     assert all(workload["result"]["requests"] > 0 for workload in report["gpus"][0]["workloads"])
 
