@@ -15,8 +15,6 @@ pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 pthread_key_t thread_key;
 thread_local Thread *this_thread __attribute__((tls_model("initial-exec"))) = nullptr;
 
-constexpr size_t most_tracks = 256;
-
 // HIP cannot be used in the child of a process that has used it, and our locks may be held by threads it does not have.
 void after_fork_in_child() { inert.store(true, std::memory_order_relaxed); }
 
@@ -42,24 +40,6 @@ bool usable(const Runtime &runtime) {
 }
 
 }  // namespace
-
-Track &Thread::track(uint64_t stream_id) {
-  if (last_track < tracks.size() && tracks[last_track]->stream_id == stream_id) {
-    return *tracks[last_track];
-  }
-  for (last_track = 0; last_track < tracks.size(); ++last_track) {
-    if (tracks[last_track]->stream_id == stream_id) {
-      return *tracks[last_track];
-    }
-  }
-  if (tracks.size() == most_tracks) {
-    tracks.erase(tracks.begin());
-  }
-  tracks.push_back(std::make_unique<Track>());
-  last_track = tracks.size() - 1;
-  tracks.back()->stream_id = stream_id;
-  return *tracks.back();
-}
 
 Client::Client(Options from_environment)
     : options(std::move(from_environment)),

@@ -55,11 +55,12 @@ Step Cursor::take(const Plan &plan, uint64_t active, Place place) {
   step.kind = lane.kind;
   step.known = true;
   step.request_start = lane.first && place.position == 0;
-  step.request_end = lane.first && place.position + 1 == lane.keys.size();
+  step.lane_end = place.position + 1 == lane.keys.size();
+  step.request_end = lane.first && step.lane_end;
   placed_ = true;
   fresh_ = false;
   lane_ = last_lane_ = place.lane;
-  position_ = place.position + 1 == lane.keys.size() ? 0 : place.position + 1;
+  position_ = step.lane_end ? 0 : place.position + 1;
   step.next = streams[position_];
   return step;
 }

@@ -26,6 +26,7 @@ struct Step {
   bool known = false;                     // model and kind hold
   bool request_start = false;
   bool request_end = false;
+  bool lane_end = false;
   bool mismatch = false;
   bool resync = false;
 };

@@ -13,6 +13,9 @@ void refresh(Client &client, Track &track, uint32_t device_cus) {
   track.asked_generation = wanted;
   std::shared_ptr<const Plan> plan = client.slot.plan(device_cus);
   if (!track.counters || plan != track.plan) {
+    if (track.counters) {
+      track.pending.flush(*track.counters);
+    }
     track.plan = std::move(plan);
     track.cursor.restart();
     track.request_began_ns = 0;
@@ -22,12 +25,6 @@ void refresh(Client &client, Track &track, uint32_t device_cus) {
 
 void count_step(const Step &step, Track &track, Marks &marks) {
   eclip_model_counters &model = track.counters->models[step.model];
-  const uint64_t now = step.request_start ? now_ns() : now_ns_coarse();
-  bump(model.launches);
-  if (__atomic_load_n(&model.first_ns, __ATOMIC_RELAXED) == 0) {
-    put(model.first_ns, now);
-  }
-  put(model.last_ns, now);
   if (step.mismatch) {
     bump(model.mismatches);
   }
@@ -39,6 +36,7 @@ void count_step(const Step &step, Track &track, Marks &marks) {
     return;  // requests are counted where the application marks them
   }
   if (step.request_start) {
+    const uint64_t now = now_ns();
     if (track.request_began_ns != 0) {
       count_request(model, now - track.request_began_ns, false);
     }
@@ -46,6 +44,14 @@ void count_step(const Step &step, Track &track, Marks &marks) {
   }
   if (step.request_end) {
     bump(model.requests);
+  }
+}
+
+void count_launch(const Step &step, Track &track, bool redirected, eclip_reason why) {
+  eclip_model_counters *model = step.known ? &track.counters->models[step.model] : nullptr;
+  track.pending.add(*track.counters, model, redirected, why);
+  if (step.lane_end) {
+    track.pending.flush(*track.counters);
   }
 }
 
@@ -67,12 +73,6 @@ eclip_reason reason_to_stay(const Options &options, const AppStream &stream, con
   return ECLIP_PASS_WHOLE_GPU;
 }
 
-hip::Error stay(Track &track, AppStream &stream, eclip_reason why, const Launch &launch, const Issue &issue) {
-  bump(track.counters->passed[why]);
-  stream.order.stayed();
-  return issue.plain(launch.stream);
-}
-
 // Packets before the kernel. False: nothing has been changed for the application, the kernel may stay.
 bool prepare(const Runtime &runtime, AppStream &stream, const MaskedStream &target, const Steps &steps) {
   if (steps.fork) {
@@ -89,7 +89,7 @@ bool prepare(const Runtime &runtime, AppStream &stream, const MaskedStream &targ
   return true;
 }
 
-hip::Error move(Client &client, const Runtime &runtime, Track &track, AppStream &stream, MaskedStream &target,
+hip::Error move(Client &client, const Runtime &runtime, AppStream &stream, MaskedStream &target,
                 const Steps &steps, uint64_t touches, const Launch &launch, const Issue &issue) {
   hip::Event stop = launch.stop ? launch.stop : target.event;
   const bool with_event = steps.bind_event || launch.start || launch.stop;
@@ -98,7 +98,6 @@ hip::Error move(Client &client, const Runtime &runtime, Track &track, AppStream 
   if (error != hip::success) {
     return error;  // and no further call on this thread: the error is the application's to read
   }
-  bump(track.counters->redirected);
   // A later wait looks at our own event; one of the application's may be recorded again by then.
   Steps done = steps;
   done.bind_event = steps.bind_event && !launch.stop;
@@ -119,50 +118,70 @@ bool other_device(Client &client, const Runtime &runtime, hip::Stream stream) {
          runtime.hipGetDevice(&current) == hip::success && current != 0;
 }
 
-hip::Error decide(Client &client, const Runtime &runtime, Thread &thread, AppStream &stream, Track &track,
-                  const Launch &launch, const Issue &issue, Kernels::Found kernel) {
-  const bool capturing = client.streams.capture_in_progress() && client.streams.capturing(runtime, launch.stream);
-  if (capturing) {
-    bump(track.counters->passed[ECLIP_PASS_CAPTURING]);
-    return issue.plain(launch.stream);  // becomes a node of a graph
-  }
-  if (!track.plan || track.plan->variants.empty()) {
-    const bool observing = client.options.mode == ECLIP_OBSERVE;
-    return stay(track, stream, observing ? ECLIP_PASS_OBSERVING : ECLIP_PASS_NO_TABLE, launch, issue);
-  }
-  if (track.mark != thread.marks.count) {
-    track.mark = thread.marks.count;
-    track.cursor.restart();
-  }
-  const Step step = track.cursor.advance(*track.plan, client.slot.active(), key_of(launch, kernel.name));
-  if (step.known) {
-    count_step(step, track, thread.marks);
-  }
-  eclip_reason why = reason_to_stay(client.options, stream, step, launch, kernel.denied);
-  if (why == ECLIP_PASS_WHOLE_GPU && client.broken.load(std::memory_order_relaxed)) {
-    why = ECLIP_PASS_FORK_FAILED;
-  }
+// Under the stream's lock. ECLIP_PASS_WHOLE_GPU and a null target: the plan wants it where it is.
+hip::Error settle(Client &client, const Runtime &runtime, AppStream &stream, Track &track, const Step &step,
+                  eclip_reason why, const Launch &launch, const Issue &issue) {
   MaskedStream *target = nullptr;
   if (why == ECLIP_PASS_WHOLE_GPU && step.stream != whole_gpu) {
     target = client.streams.masked(runtime, stream, *track.plan, static_cast<size_t>(step.stream), why);
   }
   hip::Error error = hip::success;
-  if (!target) {
-    error = stay(track, stream, why, launch, issue);
-  } else {
-    const Joining joining =
-        stream.kind == AppStream::Kind::Null ? client.streams.null_joining() : Joining::Eager;
+  if (target) {
+    const Joining joining = stream.kind == AppStream::Kind::Null ? client.streams.null_joining() : Joining::Eager;
     const bool hop_follows = step.next >= 0 && step.next != step.stream;
     const uint64_t touches = client.streams.touches(stream);
     const Steps steps = stream.order.before(target, joining, hop_follows, touches);
-    error = prepare(runtime, stream, *target, steps)
-                ? move(client, runtime, track, stream, *target, steps, touches, launch, issue)
-                : stay(track, stream, ECLIP_PASS_FORK_FAILED, launch, issue);
+    if (prepare(runtime, stream, *target, steps)) {
+      error = move(client, runtime, stream, *target, steps, touches, launch, issue);
+      stream.quiet.store(false, std::memory_order_relaxed);
+    } else {
+      target = nullptr;
+      why = ECLIP_PASS_FORK_FAILED;
+    }
   }
+  if (!target) {
+    stream.order.stayed();
+    error = issue.plain(launch.stream);
+    stream.quiet.store(true, std::memory_order_relaxed);
+  }
+  count_launch(step, track, target != nullptr, why);
   if (step.known && stream.order.hopped()) {
     bump(track.counters->models[step.model].hops);
   }
   return error;
+}
+
+hip::Error decide(Client &client, const Runtime &runtime, Thread &thread, AppStream &stream, Track &track,
+                  const Launch &launch, const Issue &issue, Kernels::Found kernel) {
+  Step step;
+  eclip_reason why = ECLIP_PASS_NO_TABLE;
+  if (client.streams.capture_in_progress() && client.streams.capturing(runtime, launch.stream)) {
+    count_launch(step, track, false, ECLIP_PASS_CAPTURING);
+    return issue.plain(launch.stream);  // becomes a node of a graph
+  }
+  if (track.plan && !track.plan->variants.empty()) {
+    if (track.mark != thread.marks.count) {
+      track.mark = thread.marks.count;
+      track.cursor.restart();
+    }
+    step = track.cursor.advance(*track.plan, client.slot.active(), key_of(launch, kernel.name));
+    if (step.known) {
+      count_step(step, track, thread.marks);
+    }
+    why = reason_to_stay(client.options, stream, step, launch, kernel.denied);
+    if (why == ECLIP_PASS_WHOLE_GPU && client.broken.load(std::memory_order_relaxed)) {
+      why = ECLIP_PASS_FORK_FAILED;
+    }
+  } else if (client.options.mode == ECLIP_OBSERVE) {
+    why = ECLIP_PASS_OBSERVING;
+  }
+  const bool stays = why != ECLIP_PASS_WHOLE_GPU || step.stream == whole_gpu;
+  if (stays && stream.quiet.load(std::memory_order_relaxed)) {
+    count_launch(step, track, false, why);
+    return issue.plain(launch.stream);
+  }
+  const std::lock_guard<std::mutex> lock(stream.mutex);
+  return settle(client, runtime, stream, track, step, why, launch, issue);
 }
 
 }  // namespace
@@ -187,9 +206,9 @@ hip::Error launch(const Entry &, Client &client, const Runtime &runtime, const L
   }
   Track &track = thread.track(stream->id.load(std::memory_order_relaxed));
   refresh(client, track, device.reported_cus);
-  bump(track.counters->launches);
-  const std::lock_guard<std::mutex> lock(stream->mutex);
   if (client.profiler) {
+    bump(track.counters->launches);
+    const std::lock_guard<std::mutex> lock(stream->mutex);
     return client.profiler->launch(runtime, thread, *stream, track, launch, issue, kernel);
   }
   return decide(client, runtime, thread, *stream, track, launch, issue, kernel);

@@ -198,6 +198,7 @@ void Streams::recycle(AppStream *stream) {
   }
   stream->id.store(0, std::memory_order_release);
   stream->order = Order<MaskedStream>();
+  stream->quiet.store(false, std::memory_order_relaxed);
   stream->cached_generation = ~0ull;
   spare_.push_back(stream);
   epoch_.fetch_add(1, std::memory_order_acq_rel);
@@ -231,6 +232,7 @@ void Streams::device_reset() {
   captures_.store(0, std::memory_order_relaxed);
   if (null_) {
     null_->order = Order<MaskedStream>();
+    null_->quiet.store(false, std::memory_order_relaxed);
     null_->cached_generation = ~0ull;
     null_->fork_event = nullptr;
   }

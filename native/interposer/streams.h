@@ -43,6 +43,8 @@ struct AppStream {
   bool user_masked = false;
   int device = 0;
   Order<MaskedStream> order;
+  // The last kernel stayed on the stream itself: another one that stays changes nothing and needs no lock.
+  std::atomic<bool> quiet{false};
   hip::Event fork_event = nullptr;
   // For the plan of `cached_generation`: the masked stream of each of its sets, or why there is none.
   uint64_t cached_generation = ~0ull;

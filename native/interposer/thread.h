@@ -11,12 +11,26 @@
 
 namespace eclip {
 
+// Launches of one kind that are not in the shared counters yet: an atomic addition costs as much as the rest of our work.
+// They are added at the end of a request, before anything of another kind, and after so many of them.
+struct Pending {
+  static constexpr uint32_t most = 32;
+  eclip_model_counters *model = nullptr;  // null: of no model
+  bool redirected = false;
+  eclip_reason why = ECLIP_PASS_WHOLE_GPU;  // where not redirected
+  uint32_t count = 0;
+
+  void add(eclip_counters &counters, eclip_model_counters *of, bool moved, eclip_reason reason);
+  void flush(eclip_counters &counters);
+};
+
 // Where this thread is on one application stream.
 struct Track {
   uint64_t stream_id = 0;
   std::shared_ptr<const Plan> plan;
   Cursor cursor;
   eclip_counters *counters = nullptr;
+  Pending pending;
   uint64_t asked_generation = 0;  // newest that was looked at, refused ones included
   uint64_t request_began_ns = 0;
   uint64_t mark = 0;  // Marks::count at the last launch
@@ -40,6 +54,10 @@ struct Thread {
   std::vector<std::unique_ptr<Track>> tracks;
   size_t last_track = 0;
 
+  Thread() = default;
+  ~Thread();
+  Thread(const Thread &) = delete;
+  Thread &operator=(const Thread &) = delete;
   Track &track(uint64_t stream_id);
 };
 
