@@ -28,18 +28,21 @@ ILP_LIMIT_S = 90.0
 def main() -> None:
     """Prints one line a case."""
     print("Planner: exact path, medians of", REPEATS, "runs, wall (and processor) milliseconds")
-    for names in (("densenet201",) * 4, ("albert", "densenet201", "resnet152", "resnext101")):
+    large: list[tuple[str, ...]] = [("densenet201",) * 4, ("albert", "densenet201", "resnet152", "resnext101")]
+    small: list[tuple[str, ...]] = [("alexnet",) * 2, ("alexnet",) * 3, ("alexnet", "vgg19", "alexnet")]
+    for names in large:
         for budget in BUDGETS:
             report(f"4 x 711 kernels, {describe(names)}", problem(names, budget, 711), budget, goal=300)
-    for names in (("alexnet",) * 2, ("alexnet",) * 3, ("alexnet", "vgg19", "alexnet")):
+    for names in small:
         report(describe(names), problem(names, 14), 14, goal=20)
     print(f"\nPlanner: exact path against the ILP (HiGHS, gap 0, at most {ILP_LIMIT_S:.0f} s)")
-    for names, budget, kernels in (
+    finishing: list[tuple[tuple[str, ...], int, int | None]] = [
         (("alexnet",) * 2, 0, None),
         (("alexnet", "vgg19"), 0, None),
         (("alexnet",) * 2, 14, 10),
         (("alexnet",) * 2, 1, None),
-    ):
+    ]
+    for names, budget, kernels in finishing:
         compare(f"{describe(names)}, {kernels or 'all'} kernels", problem(names, budget, kernels), budget)
 
 
@@ -64,7 +67,7 @@ def problem(names: tuple[str, ...], budget: int | None, kernels: int | None = No
 def report(case: str, posed: Problem, budget: int | None, goal: float) -> None:
     """Time and gap of the exact path."""
     runs = [timed(lambda: exact.solve(posed)) for _ in range(REPEATS)]
-    wall, processor = (statistics.median(run[column] for run in runs) for column in (1, 2))
+    wall, processor = statistics.median(run[1] for run in runs), statistics.median(run[2] for run in runs)
     gap = runs[0][0].gap
     print(f"  {case}, budget {budget}: {wall:.0f} ({processor:.0f}) ms, goal {goal:.0f} ms, gap {gap:.1e}", flush=True)
 

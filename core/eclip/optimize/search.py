@@ -215,16 +215,21 @@ class Search:
         if self._problem.objective is not Objective.FAIRNESS or not all(len(part) for part in corners):
             return incumbent, node.lower_bound
         apart = bounds.take_apart(self._problem, corners, node)
-        slack = _target(incumbent, node.lower_bound) - node.lower_bound
-        for part in (1.0, 0.25, 0.06, 0.015):
-            total = node.lower_bound + part * slack
+        # Small windows first: they find better incumbents, which keep the last one small.
+        proven, reach = node.lower_bound, 0.06 * (_target(incumbent, node.lower_bound) - node.lower_bound)
+        while proven < _target(incumbent, node.lower_bound):
+            total = min(node.lower_bound + reach, _target(incumbent, node.lower_bound))
             found = self._windows(node, corners, apart, total)
             if found is None:
-                continue
-            join_up_to = partial(self._join_found, found, total)
-            incumbent, proven = self._exhaust(node, incumbent, join_up_to, patient=True)
-            return incumbent, max(node.lower_bound, min(proven, incumbent.objective - self._blur(node)))
-        return incumbent, node.lower_bound
+                break
+            incumbent, complete = self._join_found(found, total, node, incumbent, total)
+            if not complete:
+                join_up_to = partial(self._join_found, found, total)
+                incumbent, partly = self._exhaust(node, incumbent, join_up_to, patient=True)
+                proven = max(proven, partly)
+                break
+            proven, reach = total, 4.0 * reach
+        return incumbent, max(node.lower_bound, min(proven, incumbent.objective - self._blur(node)))
 
     def _blur(self, node: Node) -> float:
         """How much less a joined choice may cost than was seen: hops without classes were priced at one slowdown."""
