@@ -50,14 +50,19 @@ def predict(gpu: Gpu, product: Product, workers: Sequence[PlannedWorker]) -> tup
 
 def forecast(gpu: Gpu, product: Product, workers: Sequence[PlannedWorker]) -> Outcome:
     """The same with power and busy CUs."""
+    return closed_loop(Chip.of(gpu, product), loops(gpu, product, workers), REQUESTS)
+
+
+def loops(gpu: Gpu, product: Product, workers: Sequence[PlannedWorker]) -> list[Loop]:
+    """The workers as the contention model takes them, their starts spread over a request."""
     chip = Chip.of(gpu, product)
-    loops = []
+    made = []
     for index, worker in enumerate(workers):
         spreads = _spreads(gpu, product, worker.profile.sizes)
         steps = _steps(chip, worker, [infer(call, spreads) for call in worker.profile.kernels])
         solo = sum(step.load.solo_micros for step in steps)
-        loops.append(Loop(steps, index / len(workers) * solo, worker.request_gap_micros))
-    return closed_loop(chip, loops, REQUESTS)
+        made.append(Loop(steps, index / len(workers) * solo, worker.request_gap_micros))
+    return made
 
 
 def _steps(chip: Chip, worker: PlannedWorker, demands: Sequence[Demand]) -> tuple[Step, ...]:
