@@ -38,6 +38,18 @@ bool lock_byte(int fd, off_t byte, short type, int command) {
   return command == F_GETLK ? result == 0 && range.l_type == F_UNLCK : result == 0;
 }
 
+/* One process at a time makes the file or moves in. */
+class Maker {
+ public:
+  explicit Maker(int fd) : fd_(fd) { lock_byte(fd_, 0, F_WRLCK, F_SETLKW); }
+  ~Maker() { lock_byte(fd_, 0, F_UNLCK, F_SETLK); }
+  Maker(const Maker &) = delete;
+  Maker &operator=(const Maker &) = delete;
+
+ private:
+  int fd_;
+};
+
 void futex_wait(std::atomic<uint32_t> &word, uint32_t expected, int64_t ns) {
   if (ns <= 0) return;
   timespec timeout{static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
@@ -68,20 +80,24 @@ Chip::Chip(const GpuConfig &gpu, double time_scale) {
   if (gpu.chip_path.empty()) {
     file_ = static_cast<ChipFile *>(map_shared(-1));
     prepare(gpu, time_scale);
+    claim_client();
   } else {
     open_file(gpu.chip_path);
-    lock_byte(fd_, 0, F_WRLCK, F_SETLKW);
-    bool inhabited = false;
-    for (uint32_t client = 0; client < max_clients; client++) inhabited |= is_alive(client);
-    /* A file that nobody lives in may hold a lock of a boot long past: start it anew. */
-    if (!inhabited) prepare(gpu, time_scale);
-    lock_byte(fd_, 0, F_UNLCK, F_SETLK);
-    const ChipSummary &summary = file_->summary;
-    if (summary.version != chip_version || summary.compute_units != gpu.compute_units() ||
-        summary.time_scale != time_scale)
-      throw std::runtime_error(gpu.chip_path + ": in use by programs with another configuration");
+    const Maker maker(fd_);
+    move_in(gpu, time_scale);
   }
   clock_ = GpuClock(file_->summary.epoch_ns, time_scale);
+}
+
+void Chip::move_in(const GpuConfig &gpu, double time_scale) {
+  bool inhabited = false;
+  for (uint32_t client = 0; client < max_clients; client++) inhabited |= is_alive(client);
+  /* A file that nobody lives in may hold a lock of a boot long past: start it anew. */
+  if (!inhabited) prepare(gpu, time_scale);
+  const ChipSummary &summary = file_->summary;
+  if (summary.version != chip_version || summary.compute_units != gpu.compute_units() ||
+      summary.time_scale != time_scale)
+    throw std::runtime_error(gpu.chip_path + ": in use by programs with another configuration");
   claim_client();
 }
 

@@ -79,6 +79,7 @@ class Chip {
  private:
   void open_file(const std::string &path);
   void prepare(const GpuConfig &gpu, double time_scale);
+  void move_in(const GpuConfig &gpu, double time_scale);
   void claim_client();
   void lock();
   void unlock();
