@@ -35,8 +35,14 @@ struct Origins {
 class Front {
  public:
   Front(const eclip_paths &paths, const eclip_window &window, std::size_t range, bool keep_origins)
-      : paths_(paths), window_(window), budget_(paths.levels != 0), levels_(budget_ ? paths.levels : 1),
-        keep_(keep_origins), future_(paths, window.price), rows_(paths.sizes * levels_), least_(range),
+      : paths_(paths),
+        window_(window),
+        budget_(paths.levels != 0),
+        levels_(budget_ ? paths.levels : 1),
+        keep_(keep_origins),
+        future_(paths, window.price),
+        rows_(paths.sizes * levels_),
+        least_(range),
         origin_(range) {
     for (Row &row : rows_) row.time.assign(range, kNever);
   }
@@ -133,8 +139,7 @@ class Front {
     row.high = std::max(row.high, high);
   }
 
-  void remember(uint32_t kernel, uint32_t size, std::size_t level, const Row &row, std::size_t low,
-                std::size_t high) {
+  void remember(uint32_t kernel, uint32_t size, std::size_t level, const Row &row, std::size_t low, std::size_t high) {
     Origins::Slice &slice = origins_.slices[kernel * rows_.size() + at(size, level)];
     slice = {row.low + paths_.steps[size], origins_.from.size()};
     for (std::size_t area = row.low; area < row.high; ++area) {
@@ -216,8 +221,7 @@ int64_t eclip_paths_front(const eclip_paths *paths, const eclip_window *window, 
     each_end(*paths, first, [&](uint32_t hops, uint32_t size, uint32_t level, double toll) {
       const Row &row = front.row(size, level);
       double *out = least + static_cast<std::size_t>(hops) * range;
-      for (std::size_t area = row.low; area < row.high; ++area)
-        out[area] = std::min(out[area], row.time[area] + toll);
+      for (std::size_t area = row.low; area < row.high; ++area) out[area] = std::min(out[area], row.time[area] + toll);
     });
   }
   return static_cast<int64_t>(front.labels());

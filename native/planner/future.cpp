@@ -8,7 +8,9 @@
 namespace eclip {
 
 Future::Future(const eclip_paths &paths, double price)
-    : paths_(paths), price_(price), levels_(paths.levels == 0 ? 1 : paths.levels),
+    : paths_(paths),
+      price_(price),
+      levels_(paths.levels == 0 ? 1 : paths.levels),
       cost_(static_cast<std::size_t>(paths.kernels) * paths.sizes * levels_) {}
 
 void Future::run(int first) {

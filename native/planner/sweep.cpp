@@ -17,8 +17,14 @@ constexpr double kHop = 4294967296.0;
 class Sweep {
  public:
   Sweep(const eclip_paths &paths, const double *prices, std::size_t count)
-      : paths_(paths), prices_(prices), count_(count), levels_(paths.levels == 0 ? 1 : paths.levels),
-        cost_(paths.sizes * levels_ * count), load_(cost_.size()), best_(count), best_load_(count) {}
+      : paths_(paths),
+        prices_(prices),
+        count_(count),
+        levels_(paths.levels == 0 ? 1 : paths.levels),
+        cost_(paths.sizes * levels_ * count),
+        load_(cost_.size()),
+        best_(count),
+        best_load_(count) {}
 
   // `first` < 0: any first size (nothing depends on it unless the wrap counts).
   void run(int first) {
