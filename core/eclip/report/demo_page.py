@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from rich import box
 from rich.table import Table
 
 from eclip.report import comparison, html, svg
@@ -13,7 +14,7 @@ HOST_BOUND = 0.3
 
 def table(mix: Mix) -> Table:
     """One row a strategy; what is best in its column stands out."""
-    made = Table(title=mix.name, title_justify="left")
+    made = Table(title=mix.name, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in comparison.COLUMNS:
         made.add_column(column, justify="left" if column == "strategy" else "right")
     best = max(range(len(mix.outcomes)), key=lambda index: mix.outcomes[index].throughput)
