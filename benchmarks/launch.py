@@ -2,8 +2,8 @@
 
     python benchmarks/launch.py [--rounds N]
 
-Both over the emulated MI50 at time scale 1. Programs alternate, bare and under the interposer, so that a busy host slows
-all of them; the figure is the ratio of the best batches, since what a host adds can only slow a batch down.
+Both over the emulated MI50 at time scale 1. Programs alternate, bare and under the interposer, so that a busy host
+slows all of them; the figure is the ratio of the best batches, since what a host adds can only slow a batch down.
 """
 
 import argparse
@@ -31,7 +31,11 @@ OTHER_HALF = 0x0AAAAAAAAAAAAAAA
 CHAIN = tuple(
     Kernel(symbol, grid, block, 0)
     for step in range(4)
-    for symbol, grid, block in ((0, (60 + step, 1, 1), (64, 1, 1)), (1, (8, 2, 1), (32, 1, 1)), (0, (7, 1, 1), (64, 1, 1)))
+    for symbol, grid, block in (
+        (0, (60 + step, 1, 1), (64, 1, 1)),
+        (1, (8, 2, 1), (32, 1, 1)),
+        (0, (7, 1, 1), (64, 1, 1)),
+    )
 )
 """One request of tests/e2e/interposer/chain.hip.cpp; its symbols are mix and twist."""
 
@@ -107,7 +111,11 @@ def packets(bench: Bench, variant: str, groups: Sequence[tuple[int, int, int]] |
 TRANSITIONS: Mapping[str, tuple[str, Sequence[tuple[int, int, int]], int]] = {
     "null stream, kernel stays on its masked stream": ("unsynchronised", ((0, 11, 0),), 240),
     "null stream, masked -> masked (our wait, the runtime's marker)": ("unsynchronised", ((0, 5, 0), (6, 11, 1)), 39),
-    "null stream, masked -> own and own -> masked (all the runtime's)": ("unsynchronised", ((0, 5, 0), (6, 11, -1)), 39),
+    "null stream, masked -> own and own -> masked (all the runtime's)": (
+        "unsynchronised",
+        ((0, 5, 0), (6, 11, -1)),
+        39,
+    ),
     "user stream, redirected kernel after a redirected one": ("blocking", ((0, 5, 0), (6, 11, 1)), 240),
     "user stream, redirected kernel after one that stayed": (
         "blocking",

@@ -50,11 +50,10 @@ uint32_t groups(uint32_t items, uint32_t block) {
 
 hip::Error Handlers::hipLaunchKernel(const void *function, Dim3 grid, Dim3 block, void **args, size_t shared,
                                      Stream stream) {
-  const Ways issue(
-      [&](Stream on) { return runtime.hipLaunchKernel(function, grid, block, args, shared, on); },
-      [&](Stream on, Event start, Event stop) {
-        return runtime.hipExtLaunchKernel(function, grid, block, args, shared, on, start, stop, 0);
-      });
+  const Ways issue([&](Stream on) { return runtime.hipLaunchKernel(function, grid, block, args, shared, on); },
+                   [&](Stream on, Event start, Event stop) {
+                     return runtime.hipExtLaunchKernel(function, grid, block, args, shared, on, start, stop, 0);
+                   });
   return launch(entry, client, runtime, {function, true, grid, block, stream, nullptr, nullptr, true}, issue);
 }
 
@@ -138,8 +137,7 @@ hip::Error Handlers::hipDrvLaunchKernelEx(const DriverLaunchConfig *config, Func
         return runtime.ext_module_launch()(function, items.x, items.y, items.z, block.x, block.y, block.z,
                                            asked.shared_bytes, on, args, extra, start, stop, 0);
       });
-  return launch(entry, client, runtime, {function, false, grid, block, asked.stream, nullptr, nullptr, movable},
-                issue);
+  return launch(entry, client, runtime, {function, false, grid, block, asked.stream, nullptr, nullptr, movable}, issue);
 }
 
 hip::Error Handlers::work_items(Function function, Dim3 items, Dim3 block, Stream stream, Event start, Event stop,
@@ -148,33 +146,31 @@ hip::Error Handlers::work_items(Function function, Dim3 items, Dim3 block, Strea
   return launch(entry, client, runtime, {function, false, grid, block, stream, start, stop, true}, issue);
 }
 
-#define ECLIP_EXT_MODULE_LAUNCH(name)                                                                                 \
-  hip::Error Handlers::name(Function function, uint32_t items_x, uint32_t items_y, uint32_t items_z,                  \
-                            uint32_t block_x, uint32_t block_y, uint32_t block_z, size_t shared, Stream stream,       \
-                            void **args, void **extra, Event start, Event stop, uint32_t flags) {                     \
-    const auto run = [&](Stream on, Event first, Event last) {                                                        \
-      return runtime.name(function, items_x, items_y, items_z, block_x, block_y, block_z, shared, on, args, extra,    \
-                          first, last, on == stream ? flags : 0);                                                     \
-    };                                                                                                                \
-    const Ways issue([&](Stream on) { return run(on, start, stop); }, run);                                           \
-    return work_items(function, {items_x, items_y, items_z}, {block_x, block_y, block_z}, stream, start, stop,        \
-                      issue);                                                                                         \
+#define ECLIP_EXT_MODULE_LAUNCH(name)                                                                                  \
+  hip::Error Handlers::name(Function function, uint32_t items_x, uint32_t items_y, uint32_t items_z, uint32_t block_x, \
+                            uint32_t block_y, uint32_t block_z, size_t shared, Stream stream, void **args,             \
+                            void **extra, Event start, Event stop, uint32_t flags) {                                   \
+    const auto run = [&](Stream on, Event first, Event last) {                                                         \
+      return runtime.name(function, items_x, items_y, items_z, block_x, block_y, block_z, shared, on, args, extra,     \
+                          first, last, on == stream ? flags : 0);                                                      \
+    };                                                                                                                 \
+    const Ways issue([&](Stream on) { return run(on, start, stop); }, run);                                            \
+    return work_items(function, {items_x, items_y, items_z}, {block_x, block_y, block_z}, stream, start, stop, issue); \
   }
 ECLIP_EXT_MODULE_LAUNCH(hipExtModuleLaunchKernel)
 ECLIP_EXT_MODULE_LAUNCH(_Z24hipExtModuleLaunchKernelP18ihipModuleSymbol_tjjjjjjmP12ihipStream_tPPvS4_P11ihipEvent_tS6_j)
 #undef ECLIP_EXT_MODULE_LAUNCH
 
-#define ECLIP_HCC_MODULE_LAUNCH(name)                                                                                 \
-  hip::Error Handlers::name(Function function, uint32_t items_x, uint32_t items_y, uint32_t items_z,                  \
-                            uint32_t block_x, uint32_t block_y, uint32_t block_z, size_t shared, Stream stream,       \
-                            void **args, void **extra, Event start, Event stop) {                                     \
-    const auto run = [&](Stream on, Event first, Event last) {                                                        \
-      return runtime.name(function, items_x, items_y, items_z, block_x, block_y, block_z, shared, on, args, extra,    \
-                          first, last);                                                                               \
-    };                                                                                                                \
-    const Ways issue([&](Stream on) { return run(on, start, stop); }, run);                                           \
-    return work_items(function, {items_x, items_y, items_z}, {block_x, block_y, block_z}, stream, start, stop,        \
-                      issue);                                                                                         \
+#define ECLIP_HCC_MODULE_LAUNCH(name)                                                                                  \
+  hip::Error Handlers::name(Function function, uint32_t items_x, uint32_t items_y, uint32_t items_z, uint32_t block_x, \
+                            uint32_t block_y, uint32_t block_z, size_t shared, Stream stream, void **args,             \
+                            void **extra, Event start, Event stop) {                                                   \
+    const auto run = [&](Stream on, Event first, Event last) {                                                         \
+      return runtime.name(function, items_x, items_y, items_z, block_x, block_y, block_z, shared, on, args, extra,     \
+                          first, last);                                                                                \
+    };                                                                                                                 \
+    const Ways issue([&](Stream on) { return run(on, start, stop); }, run);                                            \
+    return work_items(function, {items_x, items_y, items_z}, {block_x, block_y, block_z}, stream, start, stop, issue); \
   }
 ECLIP_HCC_MODULE_LAUNCH(hipHccModuleLaunchKernel)
 ECLIP_HCC_MODULE_LAUNCH(_Z24hipHccModuleLaunchKernelP18ihipModuleSymbol_tjjjjjjmP12ihipStream_tPPvS4_P11ihipEvent_tS6_)
@@ -199,22 +195,22 @@ using DriverLaunchConfig = hip::DriverLaunchConfig;
 
 #define CALL(ret, name, params)
 #define REDIRECT(ret, name, params, args)
-#define PASS(ret, name, params, args, reason)      \
-  ret Handlers::name params {                      \
-    client.streams.touch_all();                    \
-    count_pass(client, runtime, reason);           \
-    return runtime.name args;                      \
+#define PASS(ret, name, params, args, reason) \
+  ret Handlers::name params {                 \
+    client.streams.touch_all();               \
+    count_pass(client, runtime, reason);      \
+    return runtime.name args;                 \
   }
 #define OBSERVE(ret, name, params, args)
-#define WATCH(ret, name, params, args, stream)     \
-  ret Handlers::name params {                      \
-    watch(stream);                                 \
-    return runtime.name args;                      \
+#define WATCH(ret, name, params, args, stream) \
+  ret Handlers::name params {                  \
+    watch(stream);                             \
+    return runtime.name args;                  \
   }
-#define SYNC(ret, name, params, args)              \
-  ret Handlers::name params {                      \
-    client.thread().waited = true;                 \
-    return runtime.name args;                      \
+#define SYNC(ret, name, params, args) \
+  ret Handlers::name params {         \
+    client.thread().waited = true;    \
+    return runtime.name args;         \
   }
 #define MARK(ret, name, params, args)
 #define LOADER(ret, name, params, args)

@@ -60,14 +60,8 @@ constexpr uint64_t proc_per_thread = 2;  // hipEnablePerThreadDefaultStream
 constexpr uintptr_t legacy_handle = 1;
 constexpr uintptr_t per_thread_handle = 2;
 
-inline bool is_null(Stream stream) {
-  return reinterpret_cast<uintptr_t>(stream) <= legacy_handle;
-}
-inline bool is_per_thread(Stream stream) {
-  return reinterpret_cast<uintptr_t>(stream) == per_thread_handle;
-}
-inline Stream per_thread() {
-  return reinterpret_cast<Stream>(per_thread_handle);
-}
+inline bool is_null(Stream stream) { return reinterpret_cast<uintptr_t>(stream) <= legacy_handle; }
+inline bool is_per_thread(Stream stream) { return reinterpret_cast<uintptr_t>(stream) == per_thread_handle; }
+inline Stream per_thread() { return reinterpret_cast<Stream>(per_thread_handle); }
 
 }  // namespace eclip::hip

@@ -8,10 +8,10 @@ namespace {
 
 // Kernels that synchronise their workgroups with each other and so need as many resident as the whole GPU takes.
 constexpr const char *built_in_patterns[] = {
-    "*ncclDevKernel*", "*ncclKernel*", "*rccl*Kernel*",  // collectives
-    "*rocshmem*",      "*roc_shmem*",                    //
-    "Cijk_*_SK[1-9]*",                                   // StreamK matrix products of Tensile
-    "miopenSp3AsmConv*",                                 // persistent Winograd kernels of MIOpen
+    "*ncclDevKernel*",   "*ncclKernel*", "*rccl*Kernel*",  // collectives
+    "*rocshmem*",        "*roc_shmem*",                    //
+    "Cijk_*_SK[1-9]*",                                     // StreamK matrix products of Tensile
+    "miopenSp3AsmConv*",                                   // persistent Winograd kernels of MIOpen
 };
 
 bool matches(const std::string &name, const std::vector<std::string> &patterns) {

@@ -89,8 +89,8 @@ bool prepare(const Runtime &runtime, AppStream &stream, const MaskedStream &targ
   return true;
 }
 
-hip::Error move(Client &client, const Runtime &runtime, AppStream &stream, MaskedStream &target,
-                const Steps &steps, uint64_t touches, const Launch &launch, const Issue &issue) {
+hip::Error move(Client &client, const Runtime &runtime, AppStream &stream, MaskedStream &target, const Steps &steps,
+                uint64_t touches, const Launch &launch, const Issue &issue) {
   hip::Event stop = launch.stop ? launch.stop : target.event;
   const bool with_event = steps.bind_event || launch.start || launch.stop;
   const hip::Error error =
@@ -114,8 +114,8 @@ hip::Error move(Client &client, const Runtime &runtime, AppStream &stream, Maske
 bool other_device(Client &client, const Runtime &runtime, hip::Stream stream) {
   int current = 0;
   const bool implicit = hip::is_null(stream) || hip::is_per_thread(stream);
-  return implicit && client.streams.device(runtime).count > 1 &&
-         runtime.hipGetDevice(&current) == hip::success && current != 0;
+  return implicit && client.streams.device(runtime).count > 1 && runtime.hipGetDevice(&current) == hip::success &&
+         current != 0;
 }
 
 // Under the stream's lock. ECLIP_PASS_WHOLE_GPU and a null target: the plan wants it where it is.
@@ -187,9 +187,7 @@ hip::Error decide(Client &client, const Runtime &runtime, Thread &thread, AppStr
 }  // namespace
 
 KernelKey key_of(const Launch &launch, NameId name) {
-  return {name,
-          {launch.grid.x, launch.grid.y, launch.grid.z},
-          {launch.block.x, launch.block.y, launch.block.z}};
+  return {name, {launch.grid.x, launch.grid.y, launch.grid.z}, {launch.block.x, launch.block.y, launch.block.z}};
 }
 
 hip::Error launch(const Entry &, Client &client, const Runtime &runtime, const Launch &launch, const Issue &issue) {

@@ -27,8 +27,7 @@ class Issue {
   ~Issue() = default;
 };
 
-hip::Error launch(const Entry &entry, Client &client, const Runtime &runtime, const Launch &launch,
-                  const Issue &issue);
+hip::Error launch(const Entry &entry, Client &client, const Runtime &runtime, const Launch &launch, const Issue &issue);
 
 // A launch that is never moved, for a reason known beforehand.
 void count_pass(Client &client, const Runtime &runtime, eclip_reason why);

@@ -14,8 +14,8 @@ namespace eclip {
 enum class Joining { ByRuntime, Eager };
 
 struct Steps {
-  bool fork = false;  // record on the application's stream, wait on the masked one
-  bool hop = false;   // wait on the masked stream for the last kernel, which is on another masked stream
+  bool fork = false;              // record on the application's stream, wait on the masked one
+  bool hop = false;               // wait on the masked stream for the last kernel, which is on another masked stream
   bool hop_needs_record = false;  // that kernel carries no event of ours: record one behind it
   bool bind_event = false;        // give the kernel a stop event
   bool join = false;              // wait on the application's stream for it

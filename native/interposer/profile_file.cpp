@@ -13,9 +13,8 @@ namespace eclip {
 
 ProfileFile::ProfileFile(const std::string &path) {
   const int descriptor = open(path.c_str(), O_RDWR | O_CLOEXEC);
-  struct stat status{};
-  if (descriptor >= 0 && fstat(descriptor, &status) == 0 &&
-      status.st_size >= static_cast<off_t>(ECLIP_PROFILE_BYTES)) {
+  struct stat status {};
+  if (descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_size >= static_cast<off_t>(ECLIP_PROFILE_BYTES)) {
     void *file = mmap(nullptr, ECLIP_PROFILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
     header_ = file == MAP_FAILED ? nullptr : static_cast<eclip_profile_header *>(file);
   }

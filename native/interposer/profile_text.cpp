@@ -75,8 +75,8 @@ double median(std::vector<double> values) {
 std::string write_profile(const ProfileText &profile) {
   std::string text = "apiVersion: eclip.dev/v1alpha1\nkind: KernelProfile\n";
   text += "metadata: {name: " + document_name(profile.name) + "}\nspec:\n";
-  text += "  gpu: {product: " + quoted(profile.product) +
-          ", computeUnits: " + std::to_string(profile.compute_units) + "}\n  origin: Measured\n";
+  text += "  gpu: {product: " + quoted(profile.product) + ", computeUnits: " + std::to_string(profile.compute_units) +
+          "}\n  origin: Measured\n";
   text += "  sizes: " + list(profile.sizes, [](uint32_t size) { return std::to_string(size); }) + "\n";
   text += "  streams: " + list(profile.streams, [](StreamKind kind) { return std::string(kind_name(kind)); }) + "\n";
   text += "  symbols:\n";

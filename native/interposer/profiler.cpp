@@ -70,8 +70,8 @@ uint32_t Profiler::record(Thread &thread, const AppStream &stream, const KernelK
   const uint64_t now = now_ns();
   const uint64_t gap = last_launch_ns_ == 0 ? 0 : (now - last_launch_ns_) / 1000;
   last_launch_ns_ = now;
-  sequence_.push_back({entry->second, thread.waited, static_cast<uint32_t>(std::min<uint64_t>(gap, UINT32_MAX)),
-                       thread.marks.count});
+  sequence_.push_back(
+      {entry->second, thread.waited, static_cast<uint32_t>(std::min<uint64_t>(gap, UINT32_MAX)), thread.marks.count});
   thread.waited = false;
   return entry->second;
 }
@@ -140,8 +140,8 @@ hip::Error Profiler::time(const Runtime &runtime, AppStream &stream, Track &trac
   Position &position = cycle_[position_];
   const size_t size = pass_ % (sets_.size() + 1);
   read_times(runtime, position);
-  const bool ready = position.pending_size < 0 && launch.movable && !launch.start && !launch.stop &&
-                     !streams_.capture_in_progress();
+  const bool ready =
+      position.pending_size < 0 && launch.movable && !launch.start && !launch.stop && !streams_.capture_in_progress();
   MaskedStream *target = nullptr;
   eclip_reason why = denied ? ECLIP_PASS_DENIED : ECLIP_PASS_WHOLE_GPU;
   if (ready && size < sets_.size() && !denied && !stream.user_masked) {

@@ -18,7 +18,7 @@ namespace {
 
 const eclip_control *map_control(const std::string &path) {
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  struct stat status{};
+  struct stat status {};
   const eclip_control *control = nullptr;
   if (descriptor < 0) {
     say(path + ": " + strerror(errno) + "; every kernel stays on its own stream");
@@ -42,7 +42,7 @@ const eclip_control *map_control(const std::string &path) {
 // The whole file, or what is wrong. Read, not mapped: a file that shrinks must not hurt the application.
 std::string read_file(const std::string &path, std::vector<uint8_t> &bytes) {
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  struct stat status{};
+  struct stat status {};
   if (descriptor < 0 || fstat(descriptor, &status) != 0) {
     return strerror(errno);
   }

@@ -28,7 +28,7 @@ uint64_t read_clock(clockid_t clock) {
 // The lock lives as long as the process or until any descriptor of the file is closed: so this one never is.
 int claim(int descriptor) {
   for (int index = 0; index < static_cast<int>(ECLIP_CLIENTS); ++index) {
-    struct flock lock{};
+    struct flock lock {};
     lock.l_type = F_WRLCK;
     lock.l_whence = SEEK_SET;
     lock.l_start = ECLIP_STATS_HEADER_BYTES + static_cast<off_t>(index) * ECLIP_CLIENT_BYTES;
@@ -88,7 +88,7 @@ uint32_t bucket_of(uint64_t nanoseconds) {
 
 void Stats::open(const std::string &path, std::string &why) {
   const int descriptor = path.empty() ? -1 : ::open(path.c_str(), O_RDWR | O_CLOEXEC);
-  struct stat status{};
+  struct stat status {};
   if (path.empty() || descriptor < 0) {
     why = path.empty() ? "" : path + ": " + strerror(errno);
   } else if (fstat(descriptor, &status) != 0 || status.st_size < file_bytes) {

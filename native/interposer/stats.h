@@ -13,7 +13,7 @@ inline void bump(uint64_t &counter, uint64_t by = 1) { __atomic_fetch_add(&count
 inline void put(uint64_t &field, uint64_t value) { __atomic_store_n(&field, value, __ATOMIC_RELAXED); }
 inline void put(uint32_t &field, uint32_t value) { __atomic_store_n(&field, value, __ATOMIC_RELAXED); }
 
-uint64_t now_ns();        // CLOCK_MONOTONIC
+uint64_t now_ns();         // CLOCK_MONOTONIC
 uint64_t now_ns_coarse();  // the same clock by its last tick: a few nanoseconds to read
 
 // Bucket b of eclip_model_counters.request_micros holds times from 2^(b/8) us on; the first one all below, too.

@@ -277,9 +277,7 @@ bool Streams::capturing(const Runtime &runtime, hip::Stream handle) const {
   return runtime.hipStreamIsCapturing(handle, &status) != hip::success || status != hip::capture_none;
 }
 
-void Streams::touch(hip::Stream handle) {
-  touches_[touch_slot(handle)].fetch_add(1, std::memory_order_relaxed);
-}
+void Streams::touch(hip::Stream handle) { touches_[touch_slot(handle)].fetch_add(1, std::memory_order_relaxed); }
 
 void Streams::touch_all() {
   for (auto &touches : touches_) {

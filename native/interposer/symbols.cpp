@@ -71,19 +71,19 @@ void find(Pointer &pointer, void *library, const char *name) {
 Runtime *resolve(void *hip, void *roctx) {
   auto *runtime = new Runtime;
 #define CALL(ret, name, params) find(runtime->name, hip, #name);
-#define REDIRECT(ret, name, params, args)          \
-  find(runtime->name, hip, #name);                 \
+#define REDIRECT(ret, name, params, args) \
+  find(runtime->name, hip, #name);        \
   runtime->found += runtime->name ? 1 : 0;
 #define PASS(ret, name, params, args, reason) REDIRECT(ret, name, params, args)
 #define OBSERVE(ret, name, params, args) REDIRECT(ret, name, params, args)
 #define WATCH(ret, name, params, args, stream) REDIRECT(ret, name, params, args)
 #define SYNC(ret, name, params, args) REDIRECT(ret, name, params, args)
-#define MARK(ret, name, params, args)              \
-  if (roctx) {                                     \
-    REDIRECT_FROM(roctx, name)                     \
+#define MARK(ret, name, params, args) \
+  if (roctx) {                        \
+    REDIRECT_FROM(roctx, name)        \
   }
-#define REDIRECT_FROM(library, name)               \
-  find(runtime->name, library, #name);             \
+#define REDIRECT_FROM(library, name)   \
+  find(runtime->name, library, #name); \
   runtime->found += runtime->name ? 1 : 0;
 #define LOADER(ret, name, params, args)
 #include "calls.def"
@@ -150,18 +150,18 @@ using eclip::hip::Module;
 using eclip::hip::PitchedPointer;
 using eclip::hip::Stream;
 
-#define ECLIP_WRAPPER(ret, name, params, args, for_roctx)                   \
-  extern "C" ECLIP_EXPORT ret name params {                                 \
-    const eclip::Runtime *runtime = find_runtime(for_roctx);                \
-    if (!runtime || !runtime->name) {                                       \
-      return eclip::missing<ret>();                                         \
-    }                                                                       \
-    const Entry entry;                                                      \
+#define ECLIP_WRAPPER(ret, name, params, args, for_roctx)                        \
+  extern "C" ECLIP_EXPORT ret name params {                                      \
+    const eclip::Runtime *runtime = find_runtime(for_roctx);                     \
+    if (!runtime || !runtime->name) {                                            \
+      return eclip::missing<ret>();                                              \
+    }                                                                            \
+    const Entry entry;                                                           \
     Client *client = entry.outermost() ? Client::get(entry, *runtime) : nullptr; \
-    if (!client) {                                                          \
-      return runtime->name args;                                            \
-    }                                                                       \
-    return Handlers{entry, *client, *runtime}.name args;                    \
+    if (!client) {                                                               \
+      return runtime->name args;                                                 \
+    }                                                                            \
+    return Handlers{entry, *client, *runtime}.name args;                         \
   }
 #define CALL(ret, name, params)
 #define REDIRECT(ret, name, params, args) ECLIP_WRAPPER(ret, name, params, args, false)

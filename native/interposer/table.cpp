@@ -87,8 +87,7 @@ void read_model(const wire::Model &model, Plan &plan, const Intern &intern) {
   std::unordered_map<uint32_t, uint32_t> lane_of_stream;
   for (uint32_t index = 0; index < model.kernels()->size(); ++index) {
     const auto *kernel = model.kernels()->Get(index);
-    const auto [entry, added] =
-        lane_of_stream.emplace(kernel->stream(), static_cast<uint32_t>(plan.lanes.size()));
+    const auto [entry, added] = lane_of_stream.emplace(kernel->stream(), static_cast<uint32_t>(plan.lanes.size()));
     if (added) {
       plan.lanes.push_back(
           {number_of_model, kind_of(model, kernel->stream()), kernel->stream() == first_stream, {}, {}});

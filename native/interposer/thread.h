@@ -41,8 +41,8 @@ struct Track {
 struct Marks {
   uint32_t depth = 0;
   uint64_t began_ns = 0;
-  uint64_t open_range = 0;  // id of a Start/Stop range; 0: none
-  uint64_t count = 0;       // requests begun; 0: this thread marks nothing
+  uint64_t open_range = 0;                // id of a Start/Stop range; 0: none
+  uint64_t count = 0;                     // requests begun; 0: this thread marks nothing
   eclip_model_counters *model = nullptr;  // of the last launch inside the range
 };
 

@@ -16,19 +16,21 @@
 #include <thread>
 #include <vector>
 
-#define CHECK(call)                                                                   \
-  do {                                                                                \
-    const hipError_t error = (call);                                                  \
-    if (error != hipSuccess) {                                                        \
+#define CHECK(call)                                                                            \
+  do {                                                                                         \
+    const hipError_t error = (call);                                                           \
+    if (error != hipSuccess) {                                                                 \
       fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, hipGetErrorString(error)); \
-      exit(1);                                                                        \
-    }                                                                                 \
+      exit(1);                                                                                 \
+    }                                                                                          \
   } while (0)
 
 constexpr int words = 64;
 
 // The device code is never run: the emulated GPU knows these kernels by name (chain_kernels.cpp).
-extern "C" __global__ void mix(uint32_t *data, uint32_t step) { data[threadIdx.x] = data[threadIdx.x] * 1664525 + step; }
+extern "C" __global__ void mix(uint32_t *data, uint32_t step) {
+  data[threadIdx.x] = data[threadIdx.x] * 1664525 + step;
+}
 extern "C" __global__ void twist(uint32_t *data, uint32_t step) { data[threadIdx.x] ^= data[threadIdx.x] << 7 ^ step; }
 extern "C" __global__ void fold(uint32_t *data, const uint32_t *other) { data[threadIdx.x] += 31 * other[threadIdx.x]; }
 
@@ -302,7 +304,8 @@ uint32_t module_launch_by(ModuleLaunch launch, hipStream_t stream) {
       void *args[] = {const_cast<uint32_t **>(&buffer.data), &step};
       CHECK(launch(mix_function, 60, 1, 1, 64, 1, 1, 0, stream, args, nullptr));
       CHECK(launch(twist_function, 8, 2, 1, 32, 1, 1, 0, stream, args, nullptr));
-      CHECK(hipExtModuleLaunchKernel(mix_function, 61 * 64, 1, 1, 64, 1, 1, 0, stream, args, nullptr, nullptr, nullptr, 0));
+      CHECK(hipExtModuleLaunchKernel(mix_function, 61 * 64, 1, 1, 64, 1, 1, 0, stream, args, nullptr, nullptr, nullptr,
+                                     0));
     }
     CHECK(hipStreamSynchronize(stream));
     CHECK(hipModuleUnload(module));

@@ -44,7 +44,9 @@ def chain_model(streams: Sequence[str] = ()) -> Model:
     return Model("chain", ("mix", "twist"), tuple(streams), kernels, 0)  # type: ignore[arg-type]
 
 
-def make_table(*choices: Groups, models: Sequence[Model] = (), variants: Mapping[int, Sequence[Groups]] | None = None) -> bytes:
+def make_table(
+    *choices: Groups, models: Sequence[Model] = (), variants: Mapping[int, Sequence[Groups]] | None = None
+) -> bytes:
     """A table: the groups of each model, by default one model, the chain."""
     every = {0: tuple(choices), **(variants or {})}
     return table.pack(
@@ -133,7 +135,13 @@ class Bench:
         return done.stdout.strip().splitlines()[-1]
 
     def start(
-        self, variant: str, requests: int, table_bytes: bytes | None, mode: str = "enforce", active: int = 1, **more: str
+        self,
+        variant: str,
+        requests: int,
+        table_bytes: bytes | None,
+        mode: str = "enforce",
+        active: int = 1,
+        **more: str,
     ) -> Run:
         """Starts it under the interposer, in a slot of its own."""
         slot = Slot.create(self.folder / "state", "chain", f"run{len(self.runs)}")

@@ -1,5 +1,6 @@
 """Results under the interposer are those without it, whatever the program does and wherever its kernels go."""
 
+import itertools
 import random
 import threading
 from typing import Any
@@ -56,7 +57,7 @@ def test_tables_swapped_at_random_under_full_load_change_nothing(bench: Any, var
     def swap() -> None:
         while not done.wait(0.004):
             cuts = sorted({0, 12, *(chance.randrange(1, 12) for _ in range(chance.randrange(6)))})
-            groups = [(cut, end - 1, chance.randrange(-1, 3)) for cut, end in zip(cuts, cuts[1:], strict=False)]
+            groups = [(cut, end - 1, chance.randrange(-1, 3)) for cut, end in itertools.pairwise(cuts)]
             run.slot.publish(bench.table(groups))
 
     swapper = threading.Thread(target=swap)
@@ -99,7 +100,9 @@ def test_several_models_on_one_stream_are_told_apart_by_their_kernels(bench: Any
         )
     )
     other = type(second)("other", ("mix", "twist"), (), twists, 1)
-    run = bench.start("two-models", REQUESTS, bench.table(bench.HALVES, bench.ONE_STREAM, models=[bench.model(), other]))
+    run = bench.start(
+        "two-models", REQUESTS, bench.table(bench.HALVES, bench.ONE_STREAM, models=[bench.model(), other])
+    )
     assert run.result() == bench.bare("two-models", REQUESTS)
     first_counters, other_counters = run.client.current.models[:2]
     assert first_counters.requests == other_counters.requests == REQUESTS
@@ -108,9 +111,7 @@ def test_several_models_on_one_stream_are_told_apart_by_their_kernels(bench: Any
 
 def test_a_request_over_two_streams_is_followed_on_both(bench: Any) -> None:
     model = bench.model()
-    kernels = tuple(
-        type(model.kernels[0])(0, (40 + step, 1, 1), (64, 1, 1), step % 2) for step in range(4)
-    )
+    kernels = tuple(type(model.kernels[0])(0, (40 + step, 1, 1), (64, 1, 1), step % 2) for step in range(4))
     both = type(model)("both", ("mix",), ("Blocking", "NonBlocking"), kernels, 0)
     run = bench.start("two-streams", REQUESTS, bench.table(((0, 0, 0), (1, 2, 1), (3, 3, 2)), models=[both]))
     assert run.result() == bench.bare("two-streams", REQUESTS)

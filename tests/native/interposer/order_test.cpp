@@ -62,7 +62,8 @@ struct Model {
   }
 
   void redirected(Queue &target, bool hop_follows, bool event_of_the_application) {
-    const Steps steps = order.before(&target, runtime_joins ? Joining::ByRuntime : Joining::Eager, hop_follows, touches);
+    const Steps steps =
+        order.before(&target, runtime_joins ? Joining::ByRuntime : Joining::Eager, hop_follows, touches);
     if (runtime_joins) {
       add(target.done, own.done);
     }

@@ -27,8 +27,9 @@ std::vector<uint8_t> encode(const Draft &draft) {
   flatbuffers::FlatBufferBuilder builder;
   const auto stream = wire::CreateMaskedStream(builder, draft.set_size, builder.CreateVector(draft.set));
   const std::vector<std::string> symbols{"one", "two"};
-  const auto model = wire::CreateModel(builder, builder.CreateString("model"), builder.CreateVectorOfStrings(symbols),
-                                       builder.CreateVector(draft.streams), builder.CreateVectorOfStructs(draft.kernels));
+  const auto model =
+      wire::CreateModel(builder, builder.CreateString("model"), builder.CreateVectorOfStrings(symbols),
+                        builder.CreateVector(draft.streams), builder.CreateVectorOfStructs(draft.kernels));
   std::vector<flatbuffers::Offset<wire::Variant>> variants;
   for (size_t variant = 0; variant < draft.variants; ++variant) {
     std::vector<flatbuffers::Offset<wire::Choice>> choices;
@@ -72,20 +73,40 @@ TEST(Table, SpreadsGroupsOverLanes) {
 TEST(Table, RefusesWhatDoesNotFitTogether) {
   const std::vector<std::function<void(Draft &)>> faults = {
       [](Draft &draft) { draft.compute_units = 0; },
-      [](Draft &draft) { draft.compute_units = 50; },          // CUs beyond it
+      [](Draft &draft) { draft.compute_units = 50; },  // CUs beyond it
       [](Draft &draft) { draft.set_size = 14; },
-      [](Draft &draft) { draft.set = {0, 0}; draft.set_size = 0; },
-      [](Draft &draft) { draft.set = {0xffffffff, 0x0fffffff}; draft.set_size = 60; },
+      [](Draft &draft) {
+        draft.set = {0, 0};
+        draft.set_size = 0;
+      },
+      [](Draft &draft) {
+        draft.set = {0xffffffff, 0x0fffffff};
+        draft.set_size = 60;
+      },
       [](Draft &draft) { draft.kernels[1] = {7, 1, 1, 1, 1, 1, 1, 0}; },
       [](Draft &draft) { draft.kernels[1] = {0, 1, 1, 1, 1, 1, 1, 2}; },
       [](Draft &draft) { draft.kernels.clear(); },
-      [](Draft &draft) { draft.groups = {{0, 1, 0}}; },
-      [](Draft &draft) { draft.groups = {{0, 3, 0}}; },
-      [](Draft &draft) { draft.groups = {{0, 1, 0}, {1, 2, 0}}; },
-      [](Draft &draft) { draft.groups = {{1, 2, 0}, {0, 0, 0}}; },
-      [](Draft &draft) { draft.groups = {{0, 1, 1}, {2, 2, 0}}; },
-      [](Draft &draft) { draft.groups = {{0, 1, -2}, {2, 2, 0}}; },
-      [](Draft &draft) { draft.groups = {{0, 0xffffffff, 0}}; },
+      [](Draft &draft) {
+        draft.groups = {{0, 1, 0}};
+      },
+      [](Draft &draft) {
+        draft.groups = {{0, 3, 0}};
+      },
+      [](Draft &draft) {
+        draft.groups = {{0, 1, 0}, {1, 2, 0}};
+      },
+      [](Draft &draft) {
+        draft.groups = {{1, 2, 0}, {0, 0, 0}};
+      },
+      [](Draft &draft) {
+        draft.groups = {{0, 1, 1}, {2, 2, 0}};
+      },
+      [](Draft &draft) {
+        draft.groups = {{0, 1, -2}, {2, 2, 0}};
+      },
+      [](Draft &draft) {
+        draft.groups = {{0, 0xffffffff, 0}};
+      },
       [](Draft &draft) { draft.choices = 2; },
       [](Draft &draft) { draft.variants = 0; },
   };
