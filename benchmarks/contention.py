@@ -7,10 +7,11 @@ on the machine can only add to them.
 import time
 from collections.abc import Callable
 
-from eclip import contention, contention_abi, demand, predict, products
-from eclip.contention import Chip, Load
+from eclip import contention
+from eclip.contention import Chip, Load, abi, demand, predict
+from eclip.documents.profile import KernelCall, KernelProfile
+from eclip.gpu import products
 from eclip.plan import Group
-from eclip.profile import KernelCall, KernelProfile
 
 GPU, ROW = products.gpu_for("MI50"), products.product("MI50")
 CHIP = Chip.of(GPU, ROW)
@@ -31,7 +32,7 @@ def least_micros(work: Callable[[], None], count: int) -> float:
 
 def event_micros(mates: list[Load], load: Load) -> float:
     """One start or one finish of a kernel beside its mates; the call from Python is subtracted."""
-    library, state, native = contention_abi.library(), contention_abi.Fluid(), CHIP.native
+    library, state, native = abi.library(), abi.Fluid(), CHIP.native
     library.eclip_fluid_init(state, 0.0)
     for mate in mates:
         library.eclip_fluid_start(native, state, mate.native())

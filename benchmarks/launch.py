@@ -14,11 +14,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from eclip import table
 from eclip.emulated import LIBRARIES, EmulatedGpu
-from eclip.lookup import OWN_STREAM, Kernel, Model, StreamGroup, Table, Variant
 from eclip.plan import Stream
-from eclip.slot import Slot
+from eclip.slot import Slot, table
+from eclip.slot.lookup import OWN_STREAM, Kernel, Model, StreamGroup, Table, Variant
 
 PROGRAMS = LIBRARIES / "interposer"
 INTERPOSER = Path(os.environ.get("ECLIP_TEST_INTERPOSER") or LIBRARIES.parent / "libeclip_hip.so")

@@ -14,10 +14,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from eclip import mixes, products, profile
+from eclip.documents import profile
+from eclip.gpu import products
 from eclip.optimize import exact, ilp
 from eclip.optimize.problem import Problem
 from eclip.optimize.solution import Solution
+from eclip.planning import mixes
 
 PROFILES = Path(__file__).parent.parent / "examples" / "profiles"
 BUDGETS = (0, 1, 14, None)

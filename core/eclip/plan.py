@@ -68,7 +68,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class MixPlan:
-    """Plans for the sets of workers that may be active at one time. The key holds names; the full mix is always there."""
+    """Plans for the sets of workers that may be active at one time. Keyed by their names; the full mix is there."""
 
     workers: tuple[str, ...]
     """All workers of the mix, in order; bit i of an active set in the control page is worker i."""

@@ -1,4 +1,4 @@
-/* The state of one chip as all processes share it: a mapped file. The first page is read by core/eclip/emulated.py, so
+/* The state of one chip as all processes share it: a mapped file. The first page is read by core/eclip/emulated/__init__.py, so
  * its offsets are fixed; a change of any of them raises `chip_version`. Everything after it is guarded by `lock`. */
 #pragma once
 

@@ -1,5 +1,5 @@
 /* Which CU of the chip a bit of a queue's mask means: the rule of the kernel driver (mqd_symmetrically_map_cu_mask),
- * written from the driver's side. core/eclip/masks.py holds the planner's own; a test compares the two. */
+ * written from the driver's side. core/eclip/gpu/masks.py holds the planner's own; a test compares the two. */
 #pragma once
 
 #include <vector>

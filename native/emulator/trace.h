@@ -1,5 +1,5 @@
 /* What the hardware did, as records of one process in a mapped file that is whole at any moment, however the process
- * ends. core/eclip/emulated.py reads it. */
+ * ends. core/eclip/emulated/__init__.py reads it. */
 #pragma once
 
 #include <cstdint>

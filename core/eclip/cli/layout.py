@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from eclip import layout as layouts
-from eclip import products
 from eclip.cli import output, values
 from eclip.errors import InputError
+from eclip.gpu import products
 from eclip.host import gpus
 from eclip.report import shapes
 

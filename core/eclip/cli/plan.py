@@ -7,12 +7,14 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group as Stack
 
-from eclip import colocation, planning, products, profile
+from eclip import planning
 from eclip.cli import output, progress, values
+from eclip.documents import colocation, profile
 from eclip.errors import InputError
+from eclip.gpu import products
+from eclip.gpu.topology import Gpu
 from eclip.host import chip, gpus, mix
 from eclip.report import shapes
-from eclip.topology import Gpu
 
 GOALS = "What to plan for"
 COSTS = "Costs and budgets"

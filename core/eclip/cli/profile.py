@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from eclip import atomic, slot
-from eclip import profile as profiles
 from eclip.cli import values
+from eclip.documents import profile as profiles
 from eclip.errors import InputError
 from eclip.host import chip, profiling
 

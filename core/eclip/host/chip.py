@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from eclip import kfd, products
+from eclip.gpu import kfd, products
+from eclip.gpu.products import Product
+from eclip.gpu.topology import Gpu
 from eclip.host import gpus
 from eclip.host.meter import Meter
 from eclip.host.sysfs_meter import SysfsMeter
-from eclip.products import Product
-from eclip.topology import Gpu
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 from eclip import documents
 from eclip.emulated import EmulatedGpu
 from eclip.errors import InputError
+from eclip.gpu.topology import Gpu
 from eclip.host.chip import Chip
 from eclip.host.meter import Reading
-from eclip.topology import Gpu
 
 DEFAULT_PRODUCT = "MI50"
 DEFAULT_TIME_SCALE = 8.0

@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from eclip import kfd, layout, products, slot
+from eclip import layout, slot
 from eclip.errors import EclipError
+from eclip.gpu import kfd, products
+from eclip.gpu.topology import Gpu
 from eclip.host import entry, fitness
 from eclip.host.fitness import Check, Verdict
 from eclip.plan import CuSet
-from eclip.topology import Gpu
 
 SYSFS = Path("/sys/class/kfd/kfd/topology")
 PATIENCE_S = 60

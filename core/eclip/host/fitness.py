@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from eclip import masks
+from eclip.gpu import masks
+from eclip.gpu.products import Product
+from eclip.gpu.topology import Gpu
 from eclip.host import probe
 from eclip.host.hip import BLANK_WORD
 from eclip.plan import CuSet
-from eclip.products import Product
-from eclip.topology import Gpu
 
 OLDEST_HIP = (5, 2)
 

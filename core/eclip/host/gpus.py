@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from eclip import kfd, products
 from eclip.errors import InputError
-from eclip.topology import Gpu
+from eclip.gpu import kfd, products
+from eclip.gpu.topology import Gpu
 
 EMULATED = "emulated"
 

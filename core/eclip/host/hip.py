@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eclip import kfd, masks
+from eclip.gpu import kfd, masks
+from eclip.gpu.topology import Gpu
 from eclip.plan import CuSet
-from eclip.topology import Gpu
 
 SONAMES = ("libamdhip64.so.7", "libamdhip64.so.6", "libamdhip64.so.5", "libamdhip64.so")
 WORKGROUPS_PER_CU = 8

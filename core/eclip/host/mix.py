@@ -4,9 +4,10 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from eclip import colocation, planning, profile
+from eclip import planning
+from eclip.documents import colocation, profile
+from eclip.documents.profile import KernelProfile
 from eclip.errors import InputError
-from eclip.profile import KernelProfile
 
 Models = Mapping[str, KernelProfile]
 """The models of one slot: name of the worker -> its profile, in the table's order."""

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from eclip import masks
+from eclip.gpu import masks
+from eclip.gpu.topology import Gpu
 from eclip.plan import CuSet
-from eclip.topology import Gpu
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from eclip import layout, profile, stats, table
+from eclip import layout
+from eclip.documents import profile
+from eclip.documents.profile import KernelProfile
 from eclip.errors import EclipError, InputError
 from eclip.host import entry
 from eclip.host.chip import Chip
 from eclip.host.processes import Processes
-from eclip.profile import KernelProfile
-from eclip.slot import Slot
+from eclip.slot import Slot, stats, table
 
 POLL_S = 0.05
 GRACE_S = 10.0

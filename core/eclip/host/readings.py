@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from eclip import masks, records
-from eclip.clients import ClientRecord, Counters, Histogram, ModelCounters
+from eclip.gpu import masks
+from eclip.slot import records
+from eclip.slot.clients import ClientRecord, Counters, Histogram, ModelCounters
 
 NO_REQUESTS = Histogram((0,) * records.BUCKETS, 0)
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from eclip import colocation
+from eclip.documents import colocation
 from eclip.errors import EclipError
 from eclip.host import chip as chips
 from eclip.host import control, lifecycle, readings

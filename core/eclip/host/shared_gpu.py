@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from eclip import colocation, masks, planning, table
+from eclip import planning
+from eclip.documents import colocation
 from eclip.errors import EclipError
+from eclip.gpu import masks
 from eclip.host import activity, entry, lifecycle, mix, readings, wants
 from eclip.host.chip import Chip
 from eclip.host.lifecycle import Life, MakePlan, MakeSlot, Phase, RemoveSlot, Start, Stop, Wanted
@@ -14,6 +16,7 @@ from eclip.host.meter import MemoryWatch
 from eclip.host.processes import Processes
 from eclip.host.slots import Slots
 from eclip.plan import MixPlan
+from eclip.slot import table
 
 Say = Callable[[str], None]
 

@@ -3,10 +3,9 @@
 import uuid
 from pathlib import Path
 
-from eclip import stats
-from eclip.clients import ClientRecord
 from eclip.errors import InputError
-from eclip.slot import Slot, folders
+from eclip.slot import Slot, folders, stats
+from eclip.slot.clients import ClientRecord
 
 
 class Slots:

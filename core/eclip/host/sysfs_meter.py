@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from eclip.gpu.topology import Gpu
 from eclip.host.meter import Reading
-from eclip.topology import Gpu
 
 DRM = Path("/sys/class/drm")
 

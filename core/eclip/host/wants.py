@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from eclip import colocation
+from eclip.documents import colocation
 from eclip.errors import InputError
 from eclip.host import lifecycle, mix
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from eclip import records, slot, stats, table
-from eclip.clients import ClientRecord
+from eclip import slot
 from eclip.errors import InputError
 from eclip.host import readings
+from eclip.slot import records, stats, table
+from eclip.slot.clients import ClientRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,16 +17,19 @@ from typing import Any
 
 from rich.console import Console
 
-from eclip import atomic, predict, profile, table
+from eclip import atomic
+from eclip.contention import predict
+from eclip.documents import profile
+from eclip.documents.profile import KernelProfile
 from eclip.emulated import EmulatedGpu
 from eclip.errors import EclipError
 from eclip.host import emulation, entry, profiling, view
 from eclip.host.chip import Chip
 from eclip.host.run import Run
 from eclip.plan import Plan
-from eclip.profile import KernelProfile
 from eclip.report import comparison, demo_page, run_report, trace_excerpt
 from eclip.report.demo_outcome import Alone, alone, outcome
+from eclip.slot import table
 
 STRATEGIES = ("whole-gpu", "static-split", "model-wise", "per-kernel", "kernel-groups")
 MIXES = {"Mix 7": ("alexnet", "alexnet", "alexnet"), "Mix 2": ("albert", "densenet201")}

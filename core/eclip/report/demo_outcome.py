@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from eclip.documents.profile import KernelProfile
 from eclip.errors import EclipError
-from eclip.profile import KernelProfile
 from eclip.report.comparison import Outcome, WorkerOutcome
 
 

@@ -11,11 +11,14 @@ from rich.console import Group as Stack
 from rich.console import RenderableType
 from rich.table import Table
 
-from eclip import colocation, documents, masks, plan, profile, records, stats, table
-from eclip.clients import ClientRecord
+from eclip import documents, plan
+from eclip.documents import colocation, profile
 from eclip.errors import InputError
+from eclip.gpu import masks
 from eclip.host import readings, watching
 from eclip.report import shapes
+from eclip.slot import records, stats, table
+from eclip.slot.clients import ClientRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from rich.console import Group as Stack
 from rich.console import RenderableType
 from rich.table import Table
 
-from eclip import masks, plan
-from eclip.topology import Gpu
+from eclip import plan
+from eclip.gpu import masks
+from eclip.gpu.topology import Gpu
 
 DRIVER_ORDER = (5, 2)
 """Masks are printed with one bit a CU, in the kernel driver's order: what HIP takes, but for RDNA since ROCm 5.7."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from eclip import atomic
 from eclip.emulated import EmulatedGpu
-from eclip.emulated_trace import Program, chrome
+from eclip.emulated.trace import Program, chrome
 
 EXCERPT_MICROS = 30_000.0
 

@@ -1,5 +1,5 @@
 /* How kernels that run at one time share a chip: one fluid model, used by the emulated GPU and, through ctypes, by
- * core/eclip/contention.py. C ABI, no allocation, no globals, plain data: the state may live in shared memory.
+ * core/eclip/contention/__init__.py. C ABI, no allocation, no globals, plain data: the state may live in shared memory.
  *
  * Time is in GPU microseconds (double), sets of CUs in the kernel driver's bit order. A kernel that runs alone on
  * its mask finishes in `solo_micros`. With others present every kernel has a speed in (0, 1] of that:
@@ -28,7 +28,7 @@ typedef struct eclip_cu_set {
   uint32_t words[ECLIP_CU_WORDS];
 } eclip_cu_set;
 
-/* The chip, as far as sharing is concerned. Sources of the numbers: core/eclip/products.yaml. */
+/* The chip, as far as sharing is concerned. Sources of the numbers: core/eclip/gpu/products.yaml. */
 typedef struct eclip_chip {
   uint32_t compute_units;
   uint32_t engines;                  /* shader engines over all XCCs */

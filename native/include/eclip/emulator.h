@@ -15,17 +15,17 @@ extern "C" {
 
 typedef struct eclip_dispatch {
   uint32_t workgroups[3];
-  uint32_t block[3];      /* work-items */
-  uint32_t group_bytes;   /* LDS */
-  const void *arguments;  /* kernarg segment: explicit arguments at natural alignment from offset 0 */
+  uint32_t block[3];     /* work-items */
+  uint32_t group_bytes;  /* LDS */
+  const void *arguments; /* kernarg segment: explicit arguments at natural alignment from offset 0 */
   /* A pointer found in the arguments, as the host can use it. Every pointer goes through it. */
   void *(*host)(const struct eclip_dispatch *, uint64_t device_address);
 } eclip_dispatch;
 
 typedef struct eclip_kernel {
-  const char *name;                                                    /* mangled, without .kd */
-  void (*shape)(const eclip_dispatch *, eclip_shape *);                /* may be NULL */
-  void (*effect)(const eclip_dispatch *);                              /* applied when its time is over; may be NULL */
+  const char *name;                                     /* mangled, without .kd */
+  void (*shape)(const eclip_dispatch *, eclip_shape *); /* may be NULL */
+  void (*effect)(const eclip_dispatch *);               /* applied when its time is over; may be NULL */
 } eclip_kernel;
 
 /* What a library exports. The array lives as long as the library. */

@@ -7,7 +7,7 @@
  *
  * All integers are little-endian, naturally aligned, fixed width; every multi-byte field is read and written whole.
  * Rule for change: any change of layout raises ECLIP_SLOT_VERSION; both sides refuse another version.
- * core/eclip/slot.py and core/eclip/stats.py mirror this file; tests/unit checks that sizes and offsets agree.
+ * core/eclip/slot/__init__.py and core/eclip/slot/stats.py mirror this file; tests/unit checks that sizes and offsets agree.
  */
 #pragma once
 
@@ -38,35 +38,35 @@ typedef struct eclip_control {
 
 /* Why a launch was left on the application's stream. Index into eclip_counters.passed. Append only. */
 typedef enum eclip_reason {
-  ECLIP_PASS_WHOLE_GPU = 0,     /* the plan says: the application's own stream */
-  ECLIP_PASS_NO_TABLE,          /* no table (yet), or a table that was refused */
-  ECLIP_PASS_UNKNOWN_KERNEL,    /* not in any model of the table, or the cursor is lost */
-  ECLIP_PASS_CAPTURING,         /* the stream is being captured */
-  ECLIP_PASS_COOPERATIVE,       /* needs all its workgroups resident at once */
-  ECLIP_PASS_USER_MASKED,       /* the application masked this stream itself */
-  ECLIP_PASS_PRIORITY,          /* prioritised stream */
-  ECLIP_PASS_NON_BLOCKING,      /* non-blocking stream that the profile does not vouch for */
-  ECLIP_PASS_DENIED,            /* kernel on the deny list */
-  ECLIP_PASS_BUDGET,            /* no masked stream left for this application stream */
-  ECLIP_PASS_STREAM_FAILED,     /* masked stream could not be created, or its mask was not honoured */
-  ECLIP_PASS_FORK_FAILED,       /* event calls failed before the launch */
-  ECLIP_PASS_GRAPH,             /* launched as part of a graph */
-  ECLIP_PASS_OTHER_DEVICE,      /* not the device that the table is for */
-  ECLIP_PASS_UNSUPPORTED,       /* entry point or arguments that cannot be redirected */
-  ECLIP_PASS_FORKED,            /* child of a process that had used HIP */
-  ECLIP_PASS_OBSERVING,         /* mode observe: counted, never redirected */
+  ECLIP_PASS_WHOLE_GPU = 0,  /* the plan says: the application's own stream */
+  ECLIP_PASS_NO_TABLE,       /* no table (yet), or a table that was refused */
+  ECLIP_PASS_UNKNOWN_KERNEL, /* not in any model of the table, or the cursor is lost */
+  ECLIP_PASS_CAPTURING,      /* the stream is being captured */
+  ECLIP_PASS_COOPERATIVE,    /* needs all its workgroups resident at once */
+  ECLIP_PASS_USER_MASKED,    /* the application masked this stream itself */
+  ECLIP_PASS_PRIORITY,       /* prioritised stream */
+  ECLIP_PASS_NON_BLOCKING,   /* non-blocking stream that the profile does not vouch for */
+  ECLIP_PASS_DENIED,         /* kernel on the deny list */
+  ECLIP_PASS_BUDGET,         /* no masked stream left for this application stream */
+  ECLIP_PASS_STREAM_FAILED,  /* masked stream could not be created, or its mask was not honoured */
+  ECLIP_PASS_FORK_FAILED,    /* event calls failed before the launch */
+  ECLIP_PASS_GRAPH,          /* launched as part of a graph */
+  ECLIP_PASS_OTHER_DEVICE,   /* not the device that the table is for */
+  ECLIP_PASS_UNSUPPORTED,    /* entry point or arguments that cannot be redirected */
+  ECLIP_PASS_FORKED,         /* child of a process that had used HIP */
+  ECLIP_PASS_OBSERVING,      /* mode observe: counted, never redirected */
 } eclip_reason;
 
 /* One model (worker) of a client under one table generation. */
 typedef struct eclip_model_counters {
   uint64_t launches;
   uint64_t requests;
-  uint64_t hops;        /* changes of stream between two consecutive kernels */
-  uint64_t mismatches;  /* launches that were not the expected kernel */
-  uint64_t resyncs;     /* times the cursor found its place again */
-  uint64_t first_ns;    /* CLOCK_MONOTONIC of the first and the last launch */
+  uint64_t hops;       /* changes of stream between two consecutive kernels */
+  uint64_t mismatches; /* launches that were not the expected kernel */
+  uint64_t resyncs;    /* times the cursor found its place again */
+  uint64_t first_ns;   /* CLOCK_MONOTONIC of the first and the last launch */
   uint64_t last_ns;
-  uint64_t marked;      /* 1: request times come from ranges that the application marked; 0: from request starts */
+  uint64_t marked; /* 1: request times come from ranges that the application marked; 0: from request starts */
   uint64_t request_micros_sum;
   uint32_t request_micros[ECLIP_BUCKETS];
 } eclip_model_counters;
@@ -83,8 +83,8 @@ typedef struct eclip_counters {
 /* A masked stream of a client: what was asked for, and what the runtime says it is. */
 typedef struct eclip_stream_proof {
   uint32_t compute_units;
-  uint32_t state; /* 0 not created, 1 in force, 2 refused by the runtime, 3 read back differently */
-  uint32_t asked[ECLIP_MASK_WORDS];     /* driver's bit order */
+  uint32_t state;                   /* 0 not created, 1 in force, 2 refused by the runtime, 3 read back differently */
+  uint32_t asked[ECLIP_MASK_WORDS]; /* driver's bit order */
   uint32_t read_back[ECLIP_MASK_WORDS];
 } eclip_stream_proof;
 
@@ -95,16 +95,16 @@ typedef struct eclip_stream_proof {
  * otherwise; counters are bumped one by one with relaxed atomics and may be read at any time. */
 typedef struct eclip_client {
   uint64_t sequence;
-  uint64_t started_ns;       /* CLOCK_MONOTONIC at the claim */
-  uint32_t pid;              /* as the client sees itself */
-  int32_t hip_version;       /* hipRuntimeGetVersion */
-  uint32_t mode;             /* eclip_mode */
-  uint32_t hooks;            /* originals found */
+  uint64_t started_ns; /* CLOCK_MONOTONIC at the claim */
+  uint32_t pid;        /* as the client sees itself */
+  int32_t hip_version; /* hipRuntimeGetVersion */
+  uint32_t mode;       /* eclip_mode */
+  uint32_t hooks;      /* originals found */
   uint64_t tables_refused;
   uint64_t refused_generation;
-  uint32_t refused_why;      /* eclip_refusal */
-  uint32_t compute_units;    /* of the device, as the runtime reports it */
-  char executable[64];       /* /proc/self/comm, zero padded */
+  uint32_t refused_why;   /* eclip_refusal */
+  uint32_t compute_units; /* of the device, as the runtime reports it */
+  char executable[64];    /* /proc/self/comm, zero padded */
   char refused_text[128];
   eclip_stream_proof streams[ECLIP_STREAMS];
   eclip_counters counters[2];

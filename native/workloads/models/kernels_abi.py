@@ -7,7 +7,7 @@ from pathlib import Path
 from functions import Extent
 
 from eclip.contention import Shape
-from eclip.contention_abi import Shape as NativeShape
+from eclip.contention.abi import Shape as NativeShape
 
 _u32 = ctypes.c_uint32
 

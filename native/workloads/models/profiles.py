@@ -15,9 +15,9 @@ from kernels_abi import KernelLibrary
 
 import eclip
 from eclip.contention import Chip, load_of
+from eclip.documents.profile import KernelCall, KernelProfile, dump
+from eclip.gpu.products import gpu_for, product
 from eclip.plan import CuSet
-from eclip.products import gpu_for, product
-from eclip.profile import KernelCall, KernelProfile, dump
 
 ROOT = Path(__file__).resolve().parents[3]
 PRODUCT = "MI50"

@@ -17,13 +17,15 @@ from pathlib import Path
 import pytest
 
 import eclip
-from eclip import planning, predict, products, profile, table
-from eclip.contention import Chip, Fluid, Step
+from eclip import planning
+from eclip.contention import Chip, Fluid, Step, predict
+from eclip.contention.predict import PlannedWorker
+from eclip.documents import profile
+from eclip.documents.profile import KernelProfile
 from eclip.emulated import EmulatedGpu
-from eclip.emulated_trace import Kernel, Program
-from eclip.predict import PlannedWorker
-from eclip.profile import KernelProfile
-from eclip.slot import Slot
+from eclip.emulated.trace import Kernel, Program
+from eclip.gpu import products
+from eclip.slot import Slot, table
 
 NATIVE = Path(eclip.__file__).parent / "native"
 PROFILES = Path(__file__).parents[3] / "examples" / "profiles"

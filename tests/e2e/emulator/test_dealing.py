@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eclip import kfd, masks
 from eclip.emulated import LIBRARIES
-from eclip.topology import Gpu
+from eclip.gpu import kfd, masks
+from eclip.gpu.topology import Gpu
 
 Seat = tuple[int, int, int, int]
 TREES = Path(__file__).parents[2] / "data" / "kfd"

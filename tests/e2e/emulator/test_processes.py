@@ -11,7 +11,7 @@ import pytest
 
 from eclip import contention
 from eclip.emulated import EmulatedGpu
-from eclip.emulated_trace import Kernel
+from eclip.emulated.trace import Kernel
 
 MakeGpu = Callable[..., EmulatedGpu]
 ALARM_SECONDS = 60

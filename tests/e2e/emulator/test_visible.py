@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from eclip import kfd
 from eclip.emulated import LIBRARIES, EmulatedGpu
+from eclip.gpu import kfd
 
 MakeGpu = Callable[..., EmulatedGpu]
 ROCM_SMI = Path("/usr/lib/librocm_smi64.so.1")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import eclip
-from eclip import profile
+from eclip.documents import profile
 from eclip.emulated import EmulatedGpu
 
 NATIVE = Path(eclip.__file__).parent / "native"

@@ -9,12 +9,11 @@ from typing import ClassVar
 
 import pytest
 
-from eclip import stats, table
-from eclip.clients import ClientRecord
 from eclip.emulated import LIBRARIES, EmulatedGpu
-from eclip.lookup import OWN_STREAM, Kernel, Model, Profiling, StreamGroup, Table, Variant
 from eclip.plan import Stream
-from eclip.slot import Slot
+from eclip.slot import Slot, stats, table
+from eclip.slot.clients import ClientRecord
+from eclip.slot.lookup import OWN_STREAM, Kernel, Model, Profiling, StreamGroup, Table, Variant
 
 TESTS = LIBRARIES / "interposer"
 INTERPOSER = Path(os.environ.get("ECLIP_TEST_INTERPOSER") or LIBRARIES.parent / "libeclip_hip.so")

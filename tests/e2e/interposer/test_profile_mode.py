@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from eclip import profile, stats
-from eclip.lookup import Profiling
+from eclip.documents import profile
+from eclip.slot import stats
+from eclip.slot.lookup import Profiling
 
 WAVE_MICROS = 20.0
 

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 import eclip
-from eclip import masks, planning, profile, slot, stats, table
-from eclip.lookup import OWN_STREAM, Kernel, Model, StreamGroup, Table, Variant
+from eclip import planning, slot
+from eclip.documents import profile
+from eclip.documents.profile import KernelProfile
+from eclip.gpu import masks
 from eclip.plan import Stream
-from eclip.profile import KernelProfile
+from eclip.slot import stats, table
+from eclip.slot.lookup import OWN_STREAM, Kernel, Model, StreamGroup, Table, Variant
 
 INTERPOSER = Path(eclip.__file__).parent / "native" / "libeclip_hip.so"
 PROFILES = Path(__file__).parents[3] / "examples" / "profiles"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from eclip import profile
+from eclip.documents import profile
 
 PROFILES = Path(__file__).parents[3] / "examples" / "profiles"
 MODELS = ["albert", "alexnet", "densenet201", "resnet152", "resnext101", "shufflenet", "training", "vgg19"]

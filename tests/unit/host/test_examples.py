@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from eclip import colocation, planning, products
+from eclip import planning
+from eclip.documents import colocation
+from eclip.gpu import products
 from eclip.host import mix
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.yaml"))

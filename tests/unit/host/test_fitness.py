@@ -1,6 +1,7 @@
 """What the doctor makes of what was found."""
 
-from eclip import layout, products
+from eclip import layout
+from eclip.gpu import products
 from eclip.host import fitness
 from eclip.host.fitness import Verdict
 

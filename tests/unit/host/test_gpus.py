@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from eclip import products
 from eclip.errors import InputError
+from eclip.gpu import products
 from eclip.host import gpus
 
 TWO = tuple(replace(products.gpu_for("MI50"), unique_id=number) for number in (0xABC, 0xDEF))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from eclip import products
+from eclip.gpu import products
 from eclip.host.meter import MemoryWatch
 from eclip.host.sysfs_meter import SysfsMeter
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from eclip import colocation
+from eclip.documents import colocation
 from eclip.errors import InputError
 from eclip.host import mix
 

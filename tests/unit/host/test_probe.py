@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from eclip import masks, products
+from eclip.gpu import masks, products
 from eclip.host import probe
 
 BLANK = 0xFFFFFFFF

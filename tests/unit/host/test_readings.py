@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from eclip import records
-from eclip.clients import ClientRecord, Counters, Histogram, ModelCounters, StreamProof
 from eclip.host import readings
+from eclip.slot import records
+from eclip.slot.clients import ClientRecord, Counters, Histogram, ModelCounters, StreamProof
 
 
 def model(launches: int, requests: int = 0) -> ModelCounters:

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from eclip import profile
+from eclip.documents import profile
 from eclip.errors import EclipError
 from eclip.report import comparison, demo_page
 from eclip.report.demo_outcome import Alone, alone, outcome

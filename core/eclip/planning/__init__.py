@@ -1,0 +1,178 @@
+"""From profiles to a plan: sizes, groups, masks and predicted times, for a mix and for the parts of it that may be
+active alone.
+
+`make_plan` is the one way in. Equal mixes are planned once, whatever their workers are called.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from eclip import layout
+from eclip.contention import predict
+from eclip.errors import EclipError, InputError
+from eclip.gpu.products import Product
+from eclip.gpu.topology import Gpu
+from eclip.optimize import exact, ilp
+from eclip.optimize.evaluate import WorkerEvaluation
+from eclip.optimize.problem import Choice, Objective, Problem
+from eclip.optimize.solution import Solution
+from eclip.plan import Group, MixPlan, Plan, Stream, WorkerPlan
+from eclip.planning import mixes, strategies
+from eclip.planning.mixes import MAX_SWITCHES, Options, Workload
+from eclip.planning.variants import active_sets
+
+__all__ = ["MAX_SWITCHES", "STRATEGIES", "Options", "Workload", "make_plan"]
+
+STRATEGIES = tuple(strategies.STRATEGIES)
+
+Streams = tuple[tuple[Stream, ...], ...]
+
+
+def make_plan(gpu: Gpu, product: Product, workers: Sequence[Workload], options: Options | None = None) -> MixPlan:
+    """Plans a mix and the sets of its workers that may be active at one time.
+
+    Raises:
+        InputError: profiles, sizes or options do not fit the GPU or each other.
+        InfeasibleError: no plan keeps the objectives, limits and budgets; says which, and by how much.
+    """
+    options = options or Options()
+    mixes.check(gpu, workers, options)
+    nameless = tuple(replace(worker, name=str(index)) for index, worker in enumerate(workers))
+    names = {str(index): worker.name for index, worker in enumerate(workers)}
+    try:
+        return _renamed(_cached(gpu, product, nameless, options), names)
+    except EclipError:
+        # Said again with the user's names.
+        return _renamed(_mix_plan(gpu, product, tuple(workers), options), {name: name for name in names.values()})
+
+
+def _mix_plan(gpu: Gpu, product: Product, workers: tuple[Workload, ...], options: Options) -> MixPlan:
+    if options.objective == Objective.LATENCY and all(worker.latency_micros is None for worker in workers):
+        raise InputError("objective latency needs a latency objective for at least one worker")
+    full, *parts = active_sets([worker.name for worker in workers])
+    allowed = dict(zip((worker.name for worker in workers), mixes.sizes(gpu, workers, options), strict=True))
+    variants = {full: _plan(gpu, product, workers, options, allowed=allowed, known={})}
+    known = {worker.name: worker.streams for worker in variants[full].workers}
+    for part in parts:
+        active = tuple(worker for worker in workers if worker.name in part)
+        variants[part] = _plan(gpu, product, active, options, allowed=allowed, known=known)
+    return MixPlan(tuple(worker.name for worker in workers), variants)
+
+
+_cached = lru_cache(maxsize=64)(_mix_plan)
+
+
+def _plan(
+    gpu: Gpu,
+    product: Product,
+    workers: tuple[Workload, ...],
+    options: Options,
+    *,
+    allowed: dict[str, tuple[int, ...]],
+    known: dict[str, tuple[Stream, ...]],
+) -> Plan:
+    """The plan for these workers active; `known` are the streams of the plan for all."""
+    problem = mixes.problem(gpu, product, workers, options, [allowed[worker.name] for worker in workers])
+    started = time.perf_counter()
+    solution = _solve(problem, options, alone=len(workers) == 1)
+    millis = (time.perf_counter() - started) * 1e3
+    asked = list(zip(problem.workers, solution.evaluation.workers, solution.choices, strict=True))
+    sizes = [[worker.sizes[size] for size in part.sizes_in_use] for worker, part, _ in asked]
+    streams = _streams(gpu, product, sizes, [known.get(worker.name, ()) for worker in workers])
+    groups = [_groups(worker.sizes, choice) for worker, _, choice in asked]
+    placed = zip(workers, groups, streams, strict=True)
+    predicted = predict.predict(
+        gpu, product, [predict.PlannedWorker(worker.profile, mine, own) for worker, mine, own in placed]
+    )
+    parts = zip(workers, groups, streams, solution.evaluation.workers, predicted, strict=True)
+    return Plan(
+        product=product.name,
+        strategy=options.strategy,
+        objective=solution.objective,
+        lower_bound=solution.lower_bound,
+        alpha=solution.evaluation.alpha,
+        solve_millis=millis,
+        workers=tuple(_worker_plan(*part) for part in parts),
+    )
+
+
+def _solve(problem: Problem, options: Options, *, alone: bool) -> Solution:
+    means = strategies.Means(_solver(options), options.tolerance)
+    whole = problem.workers[0].sizes[-1] == problem.compute_units
+    # Nobody to yield to: an idle neighbour costs nothing.
+    strategy = strategies.whole_gpu if alone and whole else strategies.STRATEGIES[options.strategy]
+    return strategy(problem, means)
+
+
+def _solver(options: Options) -> Callable[[Problem], Solution]:
+    if options.solver == "pulp":
+        return lambda problem: ilp.solve(problem, time_limit_s=options.time_limit_s)
+    if options.time_limit_s is None:
+        return exact.solve
+    deadline = time.monotonic() + options.time_limit_s
+    return lambda problem: exact.solve(problem, expired=lambda: time.monotonic() > deadline)
+
+
+def _streams(
+    gpu: Gpu, product: Product, sizes: Sequence[Sequence[int]], known: Sequence[tuple[Stream, ...]]
+) -> Streams:
+    """A layout for the sizes in use; the streams that exist already, where they share no more CUs."""
+    masked = [[size for size in mine if size < gpu.compute_units] for mine in sizes]
+    fresh = layout.layout(gpu, product, masked)
+    by_size = [{stream.compute_units: stream for stream in streams} for streams in known]
+    if not all(set(mine) <= set(have) for mine, have in zip(masked, by_size, strict=True)):
+        return fresh
+    reused = tuple(tuple(have[size] for size in mine) for mine, have in zip(masked, by_size, strict=True))
+    return reused if _shared(reused) <= _shared(fresh) else fresh
+
+
+def _shared(streams: Streams) -> int:
+    """CUs shared, summed over all pairs (a stream of one worker, a stream of another)."""
+    return sum(
+        (one.cu_set & other.cu_set).bit_count()
+        for index, mine in enumerate(streams)
+        for theirs in streams[index + 1 :]
+        for one in mine
+        for other in theirs
+    )
+
+
+def _groups(sizes: Sequence[int], choice: Choice) -> tuple[Group, ...]:
+    """Maximal runs of one size."""
+    starts = [0, *(np.flatnonzero(choice[1:] != choice[:-1]) + 1).tolist()]
+    ends = [*(start - 1 for start in starts[1:]), len(choice) - 1]
+    return tuple(Group(first, last, sizes[choice[first]]) for first, last in zip(starts, ends, strict=True))
+
+
+def _worker_plan(
+    worker: Workload,
+    groups: tuple[Group, ...],
+    streams: tuple[Stream, ...],
+    evaluation: WorkerEvaluation,
+    predicted: float,
+) -> WorkerPlan:
+    return WorkerPlan(
+        name=worker.name,
+        streams=streams,
+        groups=groups,
+        solo_micros=worker.profile.solo_micros,
+        objective_micros=evaluation.contended_micros,
+        predicted_micros=predicted,
+        average_compute_units=evaluation.average_compute_units,
+        switches=evaluation.switches,
+        wrap_switch=evaluation.wrap_switch,
+    )
+
+
+def _renamed(plan: MixPlan, names: dict[str, str]) -> MixPlan:
+    variants = {
+        frozenset(names[name] for name in active): replace(
+            variant, workers=tuple(replace(worker, name=names[worker.name]) for worker in variant.workers)
+        )
+        for active, variant in plan.variants.items()
+    }
+    return MixPlan(tuple(names[name] for name in plan.workers), variants)

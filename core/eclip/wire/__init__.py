@@ -1,1 +1,0 @@
-"""Code generated from native/include/eclip/table.fbs by `make gen`. Only `eclip.table` imports it."""

@@ -1,0 +1,211 @@
+"""From profiles to plans: sizes, streams, variants, classes, and what is refused."""
+
+from typing import Any
+
+import pytest
+
+from eclip import planning
+from eclip.documents.profile import KernelCall, KernelProfile
+from eclip.errors import InfeasibleError, InputError
+from eclip.gpu import products
+from eclip.planning import Options, Workload
+
+GPU = products.gpu_for("MI50")
+PRODUCT = products.product("MI50")
+FLAT = (210.0, 204.0, 201.0, 200.0)
+STEEP = (800.0, 400.0, 267.0, 200.0)
+
+
+def profile(*kernels: tuple[float, ...], sizes: tuple[int, ...] = (15, 30, 45, 60), **fixed: Any) -> KernelProfile:
+    calls = tuple(KernelCall(f"k{index}", (240, 1, 1), (256, 1, 1), micros) for index, micros in enumerate(kernels))
+    return KernelProfile(**{"name": "p", "product": "MI50", "compute_units": 60, "origin": "Modelled",
+                            "sizes": sizes, "kernels": calls, **fixed})  # fmt: skip
+
+
+PHASES = profile(*[FLAT] * 4, *[STEEP] * 4)
+REVERSED = profile(*[STEEP] * 4, *[FLAT] * 4)
+
+
+def plan(*workers: Workload, **options: Any) -> Any:
+    return planning.make_plan(GPU, PRODUCT, workers, Options(**options))
+
+
+def pair(**first: Any) -> tuple[Workload, Workload]:
+    return Workload("a", PHASES, **first), Workload("b", REVERSED)
+
+
+def test_groups_cover_all_kernels_and_streams_have_their_sizes() -> None:
+    for worker in plan(*pair()).full.workers:
+        firsts = [group.first for group in worker.groups]
+        lasts = [group.last for group in worker.groups]
+
+        assert firsts == [0, *(last + 1 for last in lasts[:-1])]
+        assert lasts[-1] == 7
+        assert {group.compute_units for group in worker.groups} - {60} == {s.compute_units for s in worker.streams}
+        assert all(stream.cu_set.bit_count() == stream.compute_units for stream in worker.streams)
+        assert worker.switches == len(worker.groups) - 1 <= 14
+
+
+def test_with_both_costs_zero_and_the_absolute_basis_the_objective_is_the_papers() -> None:
+    full = plan(*pair(), hop_micros=0.0, stream_micros=0.0, basis="absolute").full
+
+    assert full.objective == pytest.approx(sum(worker.objective_micros for worker in full.workers), rel=1e-12)
+    assert full.gap <= 1e-9
+
+
+def test_the_prediction_is_not_the_formula() -> None:
+    """Whole GPU twice: alpha says twice the time; kernels that use few CUs hardly disturb each other."""
+    worker = plan(*pair(), strategy="whole-gpu").full.workers[0]
+
+    assert worker.objective_micros == pytest.approx(2 * worker.solo_micros)
+    assert worker.solo_micros <= worker.predicted_micros < worker.objective_micros
+
+
+def test_every_set_of_up_to_four_workers_has_a_plan_and_alone_means_the_whole_gpu() -> None:
+    made = plan(*(Workload(name, PHASES) for name in "abc"))
+
+    assert set(made.variants) == {frozenset(part) for part in ("abc", "ab", "ac", "bc", "a", "b", "c")}
+    for name in "abc":
+        (alone,) = made.variants[frozenset(name)].workers
+        assert alone.streams == ()
+        assert [group.compute_units for group in alone.groups] == [60]
+
+
+def test_five_workers_have_plans_for_all_for_all_but_one_and_for_each_alone() -> None:
+    made = plan(*(Workload(name, profile(FLAT)) for name in "abcde"))
+
+    assert sorted(map(len, made.variants)) == [1] * 5 + [4] * 5 + [5]
+
+
+def test_equal_mixes_are_planned_once_whatever_their_names() -> None:
+    first, again = plan(*pair()), plan(Workload("x", PHASES), Workload("y", REVERSED))
+
+    assert again.full.solve_millis == first.full.solve_millis
+    assert [worker.name for worker in again.full.workers] == ["x", "y"]
+    assert again.full.workers[0].groups == first.full.workers[0].groups
+
+
+def test_a_limit_bounds_the_size_of_every_kernel_even_alone() -> None:
+    made = plan(*pair(limits=(30, 45)))
+
+    for active in (frozenset("ab"), frozenset("a")):
+        worker = next(worker for worker in made.variants[active].workers if worker.name == "a")
+        assert {group.compute_units for group in worker.groups} <= {30, 45}
+
+
+def test_a_stream_budget_bounds_the_masked_streams_of_the_mix() -> None:
+    full = plan(*pair(), max_streams=1).full
+
+    assert sum(len(worker.streams) for worker in full.workers) <= 1
+
+
+def test_a_workload_may_have_its_own_switch_budget() -> None:
+    a, b = plan(Workload("a", PHASES, max_switches=0), Workload("b", REVERSED), max_switches=3).full.workers
+
+    assert a.switches == 0
+    assert 0 < b.switches <= 3
+
+
+def test_a_latency_objective_holds_by_the_formula_and_is_paid_by_the_mate() -> None:
+    free = plan(*pair(), hop_micros=0.0).full
+    held = plan(*pair(latency_micros=1650.0), hop_micros=0.0).full
+
+    assert free.workers[0].objective_micros > 1650.0
+    assert held.workers[0].objective_micros <= 1650.0 * (1 + 1e-9)
+    assert held.workers[1].objective_micros > free.workers[1].objective_micros
+
+
+@pytest.mark.parametrize(("workers", "expected"), [(2, {15, 30, 45, 60}), (3, {30, 45, 60})])
+def test_paper_sizes_depend_on_the_number_of_workers(workers: int, expected: set[int]) -> None:
+    full = plan(*(Workload(name, PHASES) for name in "abc"[:workers]), sizes="paper").full
+
+    assert {group.compute_units for worker in full.workers for group in worker.groups} <= expected
+
+
+def test_a_list_of_sizes_is_all_that_workers_may_use() -> None:
+    full = plan(*pair(), sizes=(30, 60)).full
+
+    assert {group.compute_units for worker in full.workers for group in worker.groups} <= {30, 60}
+
+
+def test_a_best_effort_worker_takes_what_leaves_the_realtime_objective_feasible() -> None:
+    """Beside an objective that needs 45 CUs it gets 15; without one it still yields to the realtime worker."""
+    steep = profile(*[STEEP] * 4)
+    realtime = Workload("a", steep, latency_micros=1080.0)
+    a, b = plan(realtime, Workload("b", steep, best_effort=True)).full.workers
+
+    assert a.average_compute_units >= 45
+    assert b.average_compute_units == 15
+    assert a.objective_micros <= 1080.0
+
+    fair = plan(Workload("a", steep), Workload("b", steep)).full.workers
+    yielding = plan(Workload("a", steep), Workload("b", steep, best_effort=True)).full.workers
+    assert yielding[0].objective_micros < fair[0].objective_micros
+
+
+def test_a_best_effort_worker_alone_has_the_whole_gpu() -> None:
+    made = plan(Workload("a", PHASES), Workload("b", PHASES, best_effort=True))
+
+    assert [group.compute_units for group in made.variants[frozenset("b")].workers[0].groups] == [60]
+
+
+def test_a_best_effort_worker_that_leaves_no_plan_is_infeasible() -> None:
+    steep = profile(*[STEEP] * 4)
+    with pytest.raises(InfeasibleError, match="worker a: latency objective 801"):
+        plan(Workload("a", steep, latency_micros=801.0), Workload("b", steep, best_effort=True))
+
+
+def test_streams_of_a_part_of_the_mix_are_those_that_exist_where_they_share_no_more() -> None:
+    made = plan(*(Workload(name, PHASES) for name in "abc"), strategy="static-split", sizes=(15, 60))
+    full = {worker.name: worker.streams for worker in made.full.workers}
+
+    assert all(worker.streams == full[worker.name] for worker in made.variants[frozenset("ab")].workers)
+
+
+@pytest.mark.parametrize(
+    ("workers", "options", "message"),
+    [
+        ((), {}, "at least one worker"),
+        ((Workload("a", PHASES), Workload("a", PHASES)), {}, "two workers are called 'a'"),
+        ((Workload("a", PHASES),), {"strategy": "magic"}, "strategy 'magic' is not known.*kernel-groups"),
+        ((Workload("a", PHASES),), {"solver": "gurobi"}, "solver 'gurobi'"),
+        ((Workload("a", PHASES),), {"objective": "joy"}, "objective 'joy'"),
+        ((Workload("a", PHASES),), {"sizes": (20, 60)}, "size 20 is not in profile p"),
+        ((Workload("a", PHASES),), {"objective": "latency"}, "latency objective for at least one worker"),
+        (tuple(Workload(n, PHASES) for n in "abcd"), {"sizes": "paper"}, "2 and 3 workers, not 4"),
+        ((Workload("a", profile((2.0, 1.0), sizes=(60, 120), compute_units=120, product="MI100")),), {}, "120 CUs"),
+        (
+            (Workload("a", profile((2.0, 1.0), sizes=(20, 60))), Workload("b", profile((2.0, 1.0), sizes=(20, 60)))),
+            {"strategy": "static-split"},
+            "20",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(workers: Any, options: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        plan(*workers, **options)
+
+
+@pytest.mark.parametrize(
+    ("worker", "options", "message"),
+    [
+        (Workload("a", PHASES, limits=(16, 29)), {}, "worker a: no size lies within its limit 16:29.* 1 CUs off"),
+        (Workload("a", PHASES, latency_micros=100.0), {}, "worker a: latency objective 100.0 us is impossible"),
+        (Workload("a", PHASES), {"strategy": "static-split", "max_streams": 1}, "at least 2 masked streams"),
+    ],
+)
+def test_what_cannot_hold_is_infeasible_with_the_users_names(worker: Any, options: Any, message: str) -> None:
+    with pytest.raises(InfeasibleError, match=message):
+        plan(worker, Workload("b", PHASES), **options)
+
+
+def test_both_solvers_can_be_asked_for() -> None:
+    small = (Workload("a", profile(FLAT, STEEP)), Workload("b", profile(STEEP, FLAT)))
+
+    assert plan(*small, solver="pulp").full.objective == pytest.approx(plan(*small).full.objective, rel=1e-6)
+
+
+def test_a_time_limit_ends_the_search_with_a_valid_gap() -> None:
+    full = plan(*pair(), time_limit_s=0.0).full
+
+    assert full.lower_bound <= plan(*pair()).full.objective * (1 + 1e-12)
