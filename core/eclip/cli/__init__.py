@@ -11,7 +11,7 @@ from eclip.errors import EclipError, InputError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `eclip` with the arguments (default: of this process) and return its exit code."""
-    from eclip.cli import app  # noqa: PLC0415 - everything the commands need is imported behind this line
+    from eclip.cli import app
 
     try:
         return int(app.COMMANDS(args=arguments, prog_name="eclip", standalone_mode=False) or 0)

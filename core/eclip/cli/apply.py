@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-from eclip import slot
 from eclip.cli import progress
-from eclip.host import control
 
 
 def apply(
@@ -20,6 +18,9 @@ def apply(
 
         eclip apply colocation.yaml
     """
+    from eclip import slot
+    from eclip.host import control
+
     with progress.working(f"Applying {file}"):
         run = control.apply(slot.state_root(), file)
     typer.echo(f"applied by run {run}", err=True)

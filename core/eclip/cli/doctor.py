@@ -1,24 +1,26 @@
 """`eclip doctor`: is this host fit?"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from eclip.cli import output, progress
 from eclip.errors import EclipError, NotInForceError
-from eclip.host import examination
-from eclip.host.fitness import Check, Verdict
 
-COLOURS = {Verdict.OK: "green", Verdict.NOTE: "yellow", Verdict.BAD: "red"}
+if TYPE_CHECKING:
+    from eclip.host.fitness import Check
+
+COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}
 
 
 def doctor(
     *,
     sysfs: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="KFD topology to read; for tests and containers.")
-    ] = examination.SYSFS,
+        Path | None,
+        typer.Option(metavar="FOLDER", help="KFD topology to read (default: the host's); for tests and containers."),
+    ] = None,
     form: output.Output = output.Format.TABLE,
     to: output.To = None,
 ) -> None:
@@ -31,8 +33,11 @@ def doctor(
 
         eclip doctor -o json
     """
+    from eclip.host import examination
+    from eclip.host.fitness import Verdict
+
     with progress.working("Examining this host"):
-        checks = examination.examine(sysfs)
+        checks = examination.examine(sysfs or examination.SYSFS)
     answer = {
         "checks": [{"what": check.what, "verdict": check.verdict.value, "finding": check.finding} for check in checks]
     }
@@ -43,8 +48,8 @@ def doctor(
         raise (NotInForceError if broken else EclipError)(f"{bad[0].what}: {bad[0].finding}")
 
 
-def _table(checks: list[Check]) -> Table:
+def _table(checks: "list[Check]") -> Table:
     made = Table("check", "", "finding")
     for check in checks:
-        made.add_row(check.what, f"[{COLOURS[check.verdict]}]{check.verdict.value}[/]", check.finding)
+        made.add_row(check.what, f"[{COLOURS[check.verdict.value]}]{check.verdict.value}[/]", check.finding)
     return made

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from eclip.cli import output
-from eclip.report import files
 
 
 def inspect(
@@ -23,5 +22,7 @@ def inspect(
 
         eclip inspect /run/eclip/slots/vision/3f2a9c71d0b4 -o json
     """
+    from eclip.report import files
+
     found = files.inspect(path)
     output.answer(found.answer, form, found.table, to)

@@ -4,12 +4,8 @@ from typing import Annotated
 
 import typer
 
-from eclip import layout as layouts
 from eclip.cli import output, values
 from eclip.errors import InputError
-from eclip.gpu import products
-from eclip.host import gpus
-from eclip.report import shapes
 
 
 def layout(
@@ -27,6 +23,11 @@ def layout(
 
         eclip layout --gpu MI50 --workers 3 --sizes 30,45 -o table
     """
+    from eclip import layout as layouts
+    from eclip.gpu import products
+    from eclip.host import gpus
+    from eclip.report import shapes
+
     if not 1 <= workers <= 8:
         raise InputError(f"--workers {workers}: 1 to 8 workers can share a GPU")
     chip = gpus.named(gpu)

@@ -2,22 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group as Stack
 
-from eclip import planning
 from eclip.cli import output, progress, values
-from eclip.documents import colocation, profile
 from eclip.errors import InputError
-from eclip.gpu import products
-from eclip.gpu.topology import Gpu
-from eclip.host import chip, gpus, mix
-from eclip.report import shapes
+
+if TYPE_CHECKING:
+    from eclip.gpu.topology import Gpu
+    from eclip.host import mix
 
 GOALS = "What to plan for"
 COSTS = "Costs and budgets"
+STRATEGIES = ("whole-gpu", "static-split", "static-split-env", "model-wise", "per-kernel", "kernel-groups")
+"""As in `eclip.planning`, which takes its time to import."""
 
 
 def plan(
@@ -35,7 +35,7 @@ def plan(
     ] = None,
     strategy: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help=f"One of {', '.join(planning.STRATEGIES)}.", rich_help_panel=GOALS),
+        typer.Option(metavar="NAME", help=f"One of {', '.join(STRATEGIES)}.", rich_help_panel=GOALS),
     ] = None,
     objective: Annotated[
         str | None, typer.Option(metavar="fairness|throughput|energy|latency", rich_help_panel=GOALS)
@@ -103,6 +103,9 @@ def plan(
         eclip plan --gpu MI50 --profile a=alexnet.yaml --profile b=albert.yaml --solver pulp --hop-micros 0
             --stream-micros 0 --objective-basis absolute        (exactly the paper's objective)
     """
+    from eclip.host import mix
+    from eclip.report import shapes
+
     changes = mix.Changes(
         weights=values.named("--weight", weight or [], values.positive, "W"),
         latencies_ms=values.named("--latency", latency or [], values.positive, "MS"),
@@ -130,11 +133,15 @@ def plan(
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    gpu: Gpu
-    mix: mix.Mix
+    gpu: "Gpu"
+    mix: "mix.Mix"
 
 
-def _planned(question: _Question, changes: mix.Changes) -> dict[str, Any]:
+def _planned(question: _Question, changes: "mix.Changes") -> dict[str, Any]:
+    from eclip import planning
+    from eclip.gpu import products
+    from eclip.report import shapes
+
     changed = question.mix.changed(changes)
     product = products.product(question.gpu.product)
     made = planning.make_plan(question.gpu, product, changed.workloads, changed.options)
@@ -142,6 +149,9 @@ def _planned(question: _Question, changes: mix.Changes) -> dict[str, Any]:
 
 
 def _questions(file: Path | None, gpu: str | None, profiles: list[str]) -> list[_Question]:
+    from eclip.documents import colocation, profile
+    from eclip.host import chip, gpus, mix
+
     if (file is None) == (not profiles):
         raise InputError(
             "name either a colocation file (-f FILE) or a GPU and profiles (--gpu MI50 --profile NAME=FILE)"

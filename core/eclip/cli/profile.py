@@ -8,11 +8,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from eclip import atomic, slot
 from eclip.cli import values
-from eclip.documents import profile as profiles
 from eclip.errors import InputError
-from eclip.host import chip, profiling
 
 
 def profile(
@@ -36,6 +33,10 @@ def profile(
 
         eclip profile --gpu emulated --to alexnet.yaml --sizes 15,30,45 -- ./alexnet --requests 1000
     """
+    from eclip import atomic, slot
+    from eclip.documents import profile as profiles
+    from eclip.host import chip, profiling
+
     root = slot.state_root()
     which = gpu or ("emulated" if os.environ.get("ECLIP_EMULATOR") else "0")
     found = chip.find(int(which) if which.isdecimal() else which, "--gpu", root / "emulated" / str(os.getpid()))

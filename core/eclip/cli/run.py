@@ -8,12 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from eclip import atomic, slot
 from eclip.cli import output, progress
 from eclip.errors import EclipError, NotInForceError
-from eclip.host.run import Run
-from eclip.host.view import LineView, LiveView
-from eclip.report import run_report
 
 
 def run(
@@ -46,6 +42,11 @@ def run(
 
         eclip run colocation.yaml --for 60 --report report.html -o json
     """
+    from eclip import atomic, slot
+    from eclip.host.run import Run
+    from eclip.host.view import LineView, LiveView
+    from eclip.report import run_report
+
     root = slot.state_root()
     folder = logs or root / "logs" / str(os.getpid())
     console = Console(stderr=True)

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from eclip import slot
 from eclip.errors import InputError
 from eclip.host import entry
 
@@ -37,6 +36,8 @@ def create(
 
         eclip slot create vision --print systemd > /etc/systemd/system/vision.service.d/eclip.conf
     """
+    from eclip import slot
+
     root = slot.state_root()
     if taken := _allocations(root, name):
         raise InputError(f"slot {name}: exists ({taken[0]}); 'eclip slot remove {name}' takes it away")
@@ -51,6 +52,8 @@ def remove(name: Name) -> None:
 
     eclip slot remove vision
     """
+    from eclip import slot
+
     taken = _allocations(slot.state_root(), name)
     if not taken:
         raise InputError(f"slot {name}: there is none under {slot.state_root()}")
@@ -59,4 +62,6 @@ def remove(name: Name) -> None:
 
 
 def _allocations(root: Path, name: str) -> list[Path]:
+    from eclip import slot
+
     return [folder for folder in slot.folders(root) if folder.parent.name == name]

@@ -9,9 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from eclip import slot
 from eclip.cli import output
-from eclip.host import watching
 
 
 def top(
@@ -28,6 +26,9 @@ def top(
 
         eclip top --once -o json
     """
+    from eclip import slot
+    from eclip.host import watching
+
     root = slot.state_root()
     before = watching.look(root)
     if once or form is not output.Format.TABLE:

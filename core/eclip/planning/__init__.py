@@ -16,7 +16,7 @@ from eclip.contention import predict
 from eclip.errors import EclipError, InputError
 from eclip.gpu.products import Product
 from eclip.gpu.topology import Gpu
-from eclip.optimize import exact, ilp
+from eclip.optimize import exact
 from eclip.optimize.evaluate import WorkerEvaluation
 from eclip.optimize.problem import Choice, Objective, Problem
 from eclip.optimize.solution import Solution
@@ -110,6 +110,8 @@ def _solve(problem: Problem, options: Options, *, alone: bool) -> Solution:
 
 def _solver(options: Options) -> Callable[[Problem], Solution]:
     if options.solver == "pulp":
+        from eclip.optimize import ilp  # noqa: PLC0415 - PuLP takes as long to import as a plan takes to make
+
         return lambda problem: ilp.solve(problem, time_limit_s=options.time_limit_s)
     if options.time_limit_s is None:
         return exact.solve

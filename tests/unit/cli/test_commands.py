@@ -2,13 +2,16 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
 
-from eclip.cli import main
+from eclip import planning
+from eclip.cli import main, plan
 from eclip.host import entry
 from eclip.slot import Slot
 
@@ -53,6 +56,31 @@ def test_help_teaches_with_an_example(eclip, command):
 
     assert code == 0
     assert f"eclip {command}" in out.replace("Usage: ", "", 1).partition("\n")[2]
+
+
+@pytest.mark.parametrize("words", ["--help", "plan --help", "run --help", "plan --max-switches many"])
+def test_help_and_refused_flags_wait_for_no_solver(words):
+    """What takes its time to import is not imported: an answer that needs no work comes at once."""
+    program = (
+        f"import sys; from eclip.cli import main; main({words.split()}); "
+        "print('\\n', {'numpy', 'pulp', 'highspy', 'flatbuffers'} & set(sys.modules))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert ended.stdout.splitlines()[-1].strip() == "set()"
+
+
+def test_the_strategies_that_help_names_are_those_that_exist(eclip):
+    assert plan.STRATEGIES == planning.STRATEGIES
+
+
+def test_a_plan_by_the_exact_solver_does_not_load_the_other_one():
+    program = (
+        "import sys; from eclip.cli import main; "
+        f"main(['plan', '--gpu', 'MI50', '--profile', 'a={ALEXNET}']); sys.exit('pulp' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", program], stdout=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def test_help_lists_all_commands_and_the_exit_codes(eclip):
