@@ -44,11 +44,11 @@ gen: $(STAMPS)/venv ## Generates the FlatBuffers code and the launch sequences o
 	@tools/generate
 
 bench: native ## Measures the interposer, the planner and the emulator against their baselines.
-	@for benchmark in benchmarks/[a-z]*.py; do $(BIN)/python $$benchmark || exit 1; done
+	@failed=; for benchmark in benchmarks/[a-z]*.py; do $(BIN)/python $$benchmark || failed="$$failed $$benchmark"; echo; done; \
+	  [ -z "$$failed" ] || { echo "Broke off:$$failed" >&2; exit 1; }
 
-docs: $(STAMPS)/venv ## Writes the reference of the command line to docs/reference.
-	@mkdir -p docs/reference
-	@$(BIN)/python -m typer eclip.cli.app utils docs --name eclip --title eclip --output docs/reference/commands.md
+docs: $(STAMPS)/venv ## Writes the reference of the command line, docs/commands.md.
+	@$(BIN)/python -m typer eclip.cli.app utils docs --name eclip --title Commands --output docs/commands.md
 
 clean: ## Removes everything that was built, but not the virtual environment.
 	rm -rf build core/eclip/native demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -72,14 +72,15 @@ lint-python: $(STAMPS)/venv
 lint-generated: $(STAMPS)/venv
 	@tools/generate --check
 
-lint-cxx: $(patsubst %,build/tidy/%.ok,$(TIDY_FILES))
+lint-cxx: $(STAMPS)/configured
 	@clang-format --dry-run -Werror $(CXX_FILES) || { echo "Some C++ files are not formatted: make fmt" >&2; exit 1; }
+	@$(MAKE) --no-print-directory -j $(JOBS) $(patsubst %,build/tidy/%.ok,$(TIDY_FILES))
 
 # A source is looked at again when it, a header or the rules changed.
 build/tidy/%.ok: % .clang-tidy $(filter %.h %.def %.inc,$(NATIVE_FILES)) | $(STAMPS)/configured
 	@mkdir -p $(@D)
-	@clang-tidy --quiet -p build/testbed $< 2>build/tidy/log || { cat build/tidy/log >&2; exit 1; }
-	@touch $@
+	@clang-tidy --quiet -p build/testbed $< 2>$@.log || { cat $@.log >&2; exit 1; }
+	@mv $@.log $@
 
 $(STAMPS)/packages: tools/debian-packages.txt
 	@tools/install-packages < $<
@@ -97,14 +98,14 @@ $(STAMPS)/runtime: $(STAMPS)/venv $(NATIVE_FILES)
 	@cmake -S . -B build/runtime -G Ninja --log-level=WARNING --no-warn-unused-cli -DCMAKE_TOOLCHAIN_FILE=native/zig.cmake \
 	  -DPython_EXECUTABLE=$(abspath $(BIN)/python) >/dev/null
 	@cmake --build build/runtime -j $(JOBS) -- --quiet
-	@cmake --install build/runtime --prefix core --strip >build/runtime/install.log
+	@tools/install-native build/runtime core --strip
 	@touch $@
 
 # The emulated GPU, the programs and the native tests, for this machine.
 $(STAMPS)/testbed: $(STAMPS)/configured $(NATIVE_FILES)
 	@echo "Building the emulated GPU and the HIP programs"
 	@cmake --build build/testbed -j $(JOBS) -- --quiet
-	@cmake --install build/testbed --prefix core >build/testbed/install.log
+	@tools/install-native build/testbed core
 	@touch $@
 
 $(STAMPS)/sanitized: $(STAMPS)/venv $(NATIVE_FILES)

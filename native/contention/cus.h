@@ -38,8 +38,7 @@ void for_each_bit(uint64_t bits, uint32_t base, Visit visit) {
   for (; bits != 0; bits &= bits - 1) visit(base + static_cast<uint32_t>(__builtin_ctzll(bits)));
 }
 
-/* Makes a mask that the chip can follow: no bit beyond it; all CUs if none is
- * left. */
+/* Makes a mask that the chip can follow: no bit beyond it; all CUs if none is left. */
 inline void normalise(const eclip_chip &chip, eclip_cu_set *mask) {
   uint64_t any = 0;
   for (uint32_t word = 0; word < ECLIP_CU_WORDS / 2; ++word) {
@@ -52,11 +51,10 @@ inline void normalise(const eclip_chip &chip, eclip_cu_set *mask) {
   for (uint32_t cu = 0; cu < chip.compute_units; ++cu) mask->words[cu / 32] |= uint32_t{1} << (cu % 32);
 }
 
-/* How a mask lies on the shader engines. */
+/* How a mask lies on the shader engines; never zero, for both are divided by. */
 struct Spread {
   uint32_t engines;  /* that have a CU in the mask */
-  uint32_t smallest; /* CUs of the mask on the engine that has the fewest, but
-                        not none */
+  uint32_t smallest; /* CUs of the mask on the engine that has the fewest, but not none */
 };
 
 inline Spread spread_of(const eclip_chip &chip, const eclip_cu_set &mask) {
@@ -69,7 +67,8 @@ inline Spread spread_of(const eclip_chip &chip, const eclip_cu_set &mask) {
     ++spread.engines;
     if (cus[engine] < spread.smallest) spread.smallest = cus[engine];
   }
-  return spread;
+  /* Only a chip without CUs or engines has no engine in the mask. */
+  return spread.engines > 0 ? spread : Spread{1, 1};
 }
 
 }  // namespace eclip::contention

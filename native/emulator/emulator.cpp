@@ -10,6 +10,7 @@ namespace {
 std::vector<std::unique_ptr<Device>> make_devices(const Config &config, Kernels &kernels, Events &events,
                                                   Trace &trace) {
   std::vector<std::unique_ptr<Device>> devices;
+  devices.reserve(config.gpus.size());
   for (size_t i = 0; i < config.gpus.size(); i++)
     devices.push_back(std::make_unique<Device>(config, static_cast<uint16_t>(i), kernels, events, trace));
   return devices;
@@ -17,6 +18,7 @@ std::vector<std::unique_ptr<Device>> make_devices(const Config &config, Kernels 
 
 std::vector<Device *> pointers(const std::vector<std::unique_ptr<Device>> &devices) {
   std::vector<Device *> list;
+  list.reserve(devices.size());
   for (const auto &device : devices) list.push_back(device.get());
   return list;
 }

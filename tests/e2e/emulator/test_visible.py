@@ -1,7 +1,6 @@
 """What looks for a GPU finds the emulated one: rocminfo, rocm-smi, our own topology reader."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -47,7 +46,6 @@ needs_mount = pytest.mark.skipif(not can_mount(), reason="this host allows no mo
 
 
 @needs_mount
-@pytest.mark.skipif(shutil.which("rocm-smi") is None, reason="rocm-smi is not installed")
 def test_rocm_smi_shows_power_and_memory(make_gpu: MakeGpu, programs: Any) -> None:
     gpu = make_gpu(costs={"idleWatts": 20, "cuWatts": 4, "byteMicrojoules": 0})
     since = gpu.reading()
@@ -63,7 +61,6 @@ def test_rocm_smi_shows_power_and_memory(make_gpu: MakeGpu, programs: Any) -> No
 
 
 @needs_mount
-@pytest.mark.skipif(not ROCM_SMI.exists(), reason="librocm-smi64-1 is not installed")
 def test_pyrsmi_reads_the_gpus(make_gpu: MakeGpu, tmp_path: Path) -> None:
     gpu = make_gpu(count=2)
     (tmp_path / "lib").mkdir()

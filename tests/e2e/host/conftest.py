@@ -143,8 +143,7 @@ class Host:
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
     for needed in ("emulator/libhsakmt.so.1", "workloads/alexnet", "libeclip_hip.so"):
-        if not (NATIVE / needed).exists():
-            pytest.skip(f"{needed} is not built: make native")
+        assert (NATIVE / needed).exists(), f"{needed} is not built: make native"
     with tempfile.TemporaryDirectory(prefix="eclip-") as state:  # short: sockets want short paths
         made = Host(tmp_path, Path(state))
         yield made

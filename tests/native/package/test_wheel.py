@@ -61,7 +61,7 @@ def test_the_wheel_holds_the_libraries_and_nothing_of_the_testbed(wheel: Path) -
 
     assert {"libeclip_contention.so", "libeclip_hip.so", "libeclip_planner.so"} <= native
     assert not {name for name in native if name.startswith(("emulator/", "workloads/"))}
-    assert {"eclip/products.yaml", "eclip/py.typed", "eclip/slot/wire/table_generated.py"} <= set(names)
+    assert {"eclip/gpu/products.yaml", "eclip/py.typed", "eclip/slot/wire/table_generated.py"} <= set(names)
     assert not {name for name in names if name.startswith("tests") or "__pycache__" in name}
 
 
