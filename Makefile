@@ -24,9 +24,8 @@ help: ## Shows this list.
 demo: native ## Profiles, plans and runs two mixes on an emulated MI50, and writes a report with plots.
 	$(BIN)/python -m eclip.report.demo
 
-test: lint native ## Runs every check and test there is.
-	@ctest --test-dir build/testbed --output-on-failure --no-tests=ignore -j $(JOBS)
-	@$(BIN)/pytest $(TESTS)
+test: $(STAMPS)/packages ## Runs every check and test there is, and closes with a line for each stage.
+	+@tools/run-tests $(BIN)/pytest $(TESTS)
 
 unit: $(STAMPS)/runtime ## Runs the fast tests, which need no GPU, real or emulated.
 	@$(BIN)/pytest tests/unit
@@ -54,12 +53,13 @@ clean: ## Removes everything that was built, but not the virtual environment.
 	rm -rf build core/eclip/native demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find core tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The same tests over libraries and an emulated GPU that watch their own memory: an environment of its own sees the Python
-# sources beside these libraries. The programs come from hipcc, without the sanitizers, hence the preload. ROCr
-# gives its threads signal stacks that ASan would free.
-SANITIZED_TESTS ?= tests/unit/test_contention.py tests/e2e/emulator tests/e2e/interposer
+# The tests that drive the native part, over libraries and an emulated GPU that watch their own memory. The programs are
+# those of the testbed, hence the preload. ROCr gives its threads signal stacks that ASan would free.
+SANITIZED_LIBRARIES := eclip_contention eclip_hip eclip_planner hsakmt eclip_no_kfd eclip_workload_kernels \
+  eclip_test_kernels chain_kernels launches_kernels roctx64
+SANITIZED_TESTS ?= tests/unit/contention tests/e2e/emulator tests/e2e/interposer
 sanitize: $(STAMPS)/sanitized
-	@ctest --test-dir build/sanitized --output-on-failure --no-tests=ignore -j $(JOBS)
+	@ctest --test-dir build/sanitized --output-on-failure --no-tests=error -j $(JOBS)
 	@LD_PRELOAD=$$(g++ -print-file-name=libasan.so) \
 	  ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0:protect_shadow_gap=0:use_sigaltstack=0:abort_on_error=1 \
 	  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 build/sanitized/venv/bin/python -m pytest $(SANITIZED_TESTS)
@@ -108,14 +108,17 @@ $(STAMPS)/testbed: $(STAMPS)/configured $(NATIVE_FILES)
 	@tools/install-native build/testbed core
 	@touch $@
 
-$(STAMPS)/sanitized: $(STAMPS)/venv $(NATIVE_FILES)
-	@echo "Building everything native with sanitizers"
+# Its environment sees the Python sources beside the sanitized libraries.
+$(STAMPS)/sanitized: $(STAMPS)/runtime $(STAMPS)/testbed core/eclip
+	@echo "Building the native libraries and tests with sanitizers"
 	@cmake -S . -B build/sanitized -G Ninja --log-level=WARNING -DECLIP_TESTBED=ON -DECLIP_SANITIZE=ON \
 	  -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
-	@cmake --build build/sanitized -j $(JOBS) -- --quiet
+	@cmake --build build/sanitized -j $(JOBS) --target native_tests $(SANITIZED_LIBRARIES) -- --quiet
+	@rm -rf build/sanitized/package build/sanitized/venv
 	@mkdir -p build/sanitized/package/eclip
-	@ln -sf $(abspath $(filter-out core/eclip/native,$(wildcard core/eclip/*))) build/sanitized/package/eclip/
-	@cmake --install build/sanitized --prefix build/sanitized/package >build/sanitized/install.log
+	@ln -s $(abspath $(filter-out %/native %/__pycache__,$(wildcard core/eclip/*))) build/sanitized/package/eclip/
+	@cp -R core/eclip/native build/sanitized/package/eclip/
+	@tools/install-native build/sanitized build/sanitized/package --component libraries
 	@$(PYTHON) -m venv --without-pip build/sanitized/venv
 	@printf '%s\n' $(abspath build/sanitized/package $(wildcard $(VENV)/lib/python3*/site-packages)) \
 	  >$$(echo build/sanitized/venv/lib/python3*/site-packages)/sources.pth

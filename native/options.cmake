@@ -48,6 +48,6 @@ function(eclip_runtime_library name)
   endif()
   # The testbed builds these too, for tests of their parts; what is installed is built for an old glibc.
   if(ECLIP_SANITIZE OR NOT ECLIP_TESTBED)
-    install(TARGETS ${name} LIBRARY DESTINATION eclip/native)
+    install(TARGETS ${name} LIBRARY DESTINATION eclip/native COMPONENT libraries)
   endif()
 endfunction()

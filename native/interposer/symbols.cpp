@@ -39,10 +39,11 @@ int first_mapped(dl_phdr_info *info, size_t, void *data) {
   const char *name = info->dlpi_name ? info->dlpi_name : "";
   const char *slash = strrchr(name, '/');
   const char *file = slash ? slash + 1 : name;
-  if (strncmp(file, search->part, strlen(search->part)) != 0 || strlen(name) >= sizeof search->path) {
+  const size_t bytes = strlen(name) + 1;
+  if (strncmp(file, search->part, strlen(search->part)) != 0 || bytes > sizeof search->path) {
     return 0;
   }
-  strcpy(search->path, name);
+  memcpy(search->path, name, bytes);
   return 1;
 }
 
