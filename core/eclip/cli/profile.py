@@ -1,6 +1,8 @@
 """`eclip profile`: how long each kernel of a program takes on how many CUs."""
 
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -45,6 +47,7 @@ def profile(
         raise InputError(f"--to {to}: there is no folder {to.absolute().parent}")
     wish = profiling.Wish(tuple(command), name or to.stem, profiling.sizes(found, asked))
     console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # through every `finally`, as Ctrl-C does
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"Profiling {command[0]}", total=100)
         made = profiling.run(wish, found, root, lambda percent: bar.update(task, completed=percent))

@@ -25,6 +25,8 @@ class Chip:
     """Wall time over GPU time; above 1 only on the emulated GPU."""
     meter: Meter | None = None
     trace: Path | None = None
+    key: str = "gpu"
+    """The same for all who mean this GPU; fit for a file name."""
     scratch: Path | None = None
     """Files that only its present user needs, to be removed afterwards."""
 
@@ -43,7 +45,8 @@ def find(which: int | str, source: str, folder: Path) -> Chip:
     index = gpus.chosen(found, which, source)
     only = {"ROCR_VISIBLE_DEVICES": str(index)} if len(found) > 1 else {}
     gpu = found[index]
-    return Chip(gpu, products.product(gpu.product), only, meter=SysfsMeter(gpu))
+    key = f"{gpu.unique_id:016x}" if gpu.unique_id else f"node{gpu.node}"
+    return Chip(gpu, products.product(gpu.product), only, meter=SysfsMeter(gpu), key=key)
 
 
 def describe(which: int | str, source: str) -> Gpu:

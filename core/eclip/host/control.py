@@ -107,7 +107,9 @@ def apply(root: Path, file: Path) -> int:
     reply = _ask(path, {"apply": str(file.resolve())})
     if reply is None:
         raise EclipError(f"{file}: the run {path.stem} ended before it could answer")
-    if reply.get("error"):
+    if "error" not in reply:
+        raise EclipError(f"{file}: the run {path.stem} did not say within {PATIENCE_S:.0f} s whether it follows it")
+    if reply["error"]:
         kinds = {kind.exit_code: kind for kind in (InputError, InfeasibleError, NotInForceError)}
         raise kinds.get(int(str(reply.get("exitCode", 1))), EclipError)(str(reply["error"]))
     return int(path.stem)

@@ -5,7 +5,9 @@ ECLIP_TIME_SCALE        wall time over GPU time, default 8: small machines canno
 ECLIP_EMULATED_TRACE    1: keep a trace of what the chip did
 """
 
+import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,6 +63,7 @@ def chip_of(emulated: EmulatedGpu) -> Chip:
         time_scale=emulated.time_scale,
         meter=EmulatedMeter(emulated),
         trace=emulated.trace_folder if emulated.trace else None,
+        key=f"emulated-{hashlib.sha256(os.fsencode(emulated.config_path.resolve())).hexdigest()[:16]}",
     )
 
 

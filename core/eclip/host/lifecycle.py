@@ -84,7 +84,7 @@ class RemoveSlot:
 
 @dataclass(frozen=True, slots=True)
 class MakePlan:
-    """The mix changed. Comes before the starts, so that a program finds its table at its first launch."""
+    """The mix changed. May take its time; new programs wait for it, so that their first launch finds a table."""
 
     names: tuple[str, ...]
 
@@ -117,12 +117,11 @@ def decide(wanted: Mapping[str, Wanted], lives: Mapping[str, Life], planned: Pla
         actions += _take_away(name, life, now)
     actions += [MakeSlot(name) for name in wanted if name not in lives]
     staying = {name: lives[name] for name in wanted if name in lives and name not in leaving}
-    if len(staying) == len(wanted):
-        mix = tuple(name for name, life in staying.items() if life.on_the_gpu)
-        if mix_identity(wanted, mix) != planned:
-            actions.append(MakePlan(mix))
-    due = [name for name, life in staying.items() if _due(life, now)]
-    return (*actions, *(Start(name) for name in due))
+    mix = tuple(name for name, life in staying.items() if life.on_the_gpu)
+    in_force = mix_identity(wanted, mix) == planned
+    if len(staying) == len(wanted) and not in_force:
+        actions.append(MakePlan(mix))
+    return (*actions, *(Start(name) for name, life in staying.items() if _due(life, now, in_force)))
 
 
 def mix_identity(wanted: Mapping[str, Wanted], mix: Sequence[str]) -> Planned:
@@ -168,5 +167,5 @@ def _take_away(name: str, life: Life, now: float) -> list[Action]:
     return [RemoveSlot(name)]
 
 
-def _due(life: Life, now: float) -> bool:
-    return life.phase is Phase.NEW or (life.phase is Phase.WAITING and now >= life.retry_at)
+def _due(life: Life, now: float, planned: bool) -> bool:
+    return (life.phase is Phase.NEW and planned) or (life.phase is Phase.WAITING and now >= life.retry_at)

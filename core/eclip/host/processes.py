@@ -1,13 +1,17 @@
 """Edge: programs as process groups, their output in files."""
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from eclip.errors import InputError
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
 
 
 class Processes:
@@ -16,6 +20,11 @@ class Processes:
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def any(self) -> bool:
+        """True while a program runs."""
+        return bool(self._running)
 
     def log(self, name: str) -> Path:
         """Where the output of a workload goes; a restart appends."""
@@ -32,8 +41,8 @@ class Processes:
         Raises:
             InputError: the program cannot be executed.
         """
-        self._logs.mkdir(parents=True, exist_ok=True)
         try:
+            self._logs.mkdir(parents=True, exist_ok=True)
             with self.log(name).open("ab") as log:
                 self._running[name] = subprocess.Popen(
                     command,
@@ -43,6 +52,7 @@ class Processes:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    preexec_fn=_ends_with(os.getpid()),  # noqa: PLW1509 - nothing but two calls of libc's
                 )
         except OSError as error:
             raise InputError(f"workload {name}: '{command[0]}' cannot be started ({error.strerror})") from error
@@ -64,6 +74,16 @@ class Processes:
             found.append((name, process.wait()))
             del self._running[name]
         return found
+
+
+def _ends_with(parent: int) -> Callable[[], None]:
+    """In a new process: SIGTERM when the parent dies, however it dies. Nobody would watch the program any more."""
+
+    def ask() -> None:
+        if _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM) == 0 and os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)  # the parent died in between
+
+    return ask
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,8 +11,9 @@ from eclip import layout
 from eclip.documents import profile
 from eclip.documents.profile import KernelProfile
 from eclip.errors import EclipError, InputError
-from eclip.host import entry
+from eclip.host import entry, leftovers
 from eclip.host.chip import Chip
+from eclip.host.claim import Claim
 from eclip.host.processes import Processes
 from eclip.slot import Slot, stats, table
 
@@ -55,18 +55,19 @@ def run(wish: Wish, chip: Chip, root: Path, progress: Callable[[int], None]) -> 
     streams = layout.layout(chip.gpu, chip.product, [wish.sizes])[0]
     logs = root / "logs" / f"profile-{os.getpid()}"
     processes = Processes(logs)
-    slot = Slot.create(root, f"profile-{wish.name}"[:63].rstrip("-."), uuid.uuid4().hex[:12])
-    try:
-        slot.publish(table.encode_profiling(chip.gpu, streams, wish.profiling))
-        base = {**os.environ, **chip.environment}
-        way_in = entry.Entry(slot.folder, library, entry.Mode.PROFILE, entry.MOST_QUEUES)
-        processes.start(wish.name, wish.command, {**base, **way_in.environment(base)}, Path.cwd())
-        text = _await(slot, processes, wish, progress)
-    finally:
-        _end(processes, wish.name)
-        slot.remove()
-        if chip.scratch:
-            shutil.rmtree(chip.scratch, ignore_errors=True)
+    with Claim(root, chip.key, "the GPU to profile on", f"eclip profile {os.getpid()}"):
+        slot = Slot.create(root, f"profile-{wish.name}"[:63].rstrip("-."), leftovers.allocation())
+        try:
+            slot.publish(table.encode_profiling(chip.gpu, streams, wish.profiling))
+            base = {**os.environ, **chip.environment}
+            way_in = entry.Entry(slot.folder, library, entry.Mode.PROFILE, entry.MOST_QUEUES)
+            processes.start(wish.name, wish.command, {**base, **way_in.environment(base)}, Path.cwd())
+            text = _await(slot, processes, wish, progress)
+        finally:
+            _end(processes, wish.name)
+            slot.remove()
+            if chip.scratch:
+                shutil.rmtree(chip.scratch, ignore_errors=True)
     found = profile.parse(text, f"profile of {wish.name}")
     return replace(found, name=wish.name, product=chip.gpu.product)
 

@@ -1,20 +1,23 @@
 """The loop of `eclip run`: one colocation file, kept true on all GPUs that it names, until it is over."""
 
+import os
 import select
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from eclip.documents import colocation
 from eclip.errors import EclipError
 from eclip.host import chip as chips
-from eclip.host import control, lifecycle, readings
+from eclip.host import control, leftovers, lifecycle, readings
+from eclip.host.background import Background
 from eclip.host.history import History, Look
-from eclip.host.shared_gpu import SharedGpu
+from eclip.host.shared_gpu import Intent, SharedGpu
 
 TICK_S = 0.02
 """How late a change of the active set may be noticed."""
@@ -52,11 +55,9 @@ class Run:
         self._root, self._logs, self._view = root, logs, view
         self._inbox = Inbox()
         self._stopping = False
-        try:
-            self._apply(file)
-        except EclipError:
-            self._sweep()
-            raise
+        self._change: Change | None = None
+        leftovers.sweep(root, self.say)
+        self._follow(self._prepare(file))
 
     def work(self, seconds: float | None = None, enough: Callable[["Run"], bool] | None = None) -> None:
         """Run until all workloads are done, a signal says so, the time is up, or a look shows that it is `enough`.
@@ -71,14 +72,7 @@ class Run:
                     gpu.stop_all(force=True)
                 raise
         self._look(self.ended)
-        self._sweep()
-
-    def _sweep(self) -> None:
-        """Remove what an emulated GPU left, unless a program that was adopted still runs on it."""
-        for gpu in self.gpus.values():
-            adopted = any(record.life.phase is lifecycle.Phase.ADOPTED for record in gpu.records.values())
-            if gpu.chip.scratch and not adopted:
-                shutil.rmtree(gpu.chip.scratch, ignore_errors=True)
+        _let_go(self.gpus.values())
 
     def _loop(self, door: control.Door, seconds: float | None, enough: Callable[["Run"], bool] | None) -> None:
         looked = 0.0
@@ -111,11 +105,7 @@ class Run:
         self._view.show(self, now)
 
     def _react(self, door: control.Door, now: float, seconds: float | None) -> None:
-        request = door.next_request()
-        if request:
-            request.answer(self._try_apply(request.file))
-        if self._inbox.take(signal.SIGHUP):
-            self._try_apply(self.file)
+        self._take_changes(door)
         asked = self._inbox.take(signal.SIGTERM) + self._inbox.take(signal.SIGINT)
         time_is_up = seconds is not None and now - self.began >= seconds
         done = all(lifecycle.finished(gpu.lives) for gpu in self.gpus.values()) and any(
@@ -138,31 +128,79 @@ class Run:
     def _over(self) -> bool:
         return self._stopping and not any(gpu.lives for gpu in self.gpus.values())
 
-    def _try_apply(self, file: Path) -> control.Answer:
+    def _take_changes(self, door: control.Door) -> None:
+        """One at a time: a file is read and planned beside the loop, and followed once all of it is found good."""
+        if self._change is None:
+            request = door.next_request()
+            if request or self._inbox.take(signal.SIGHUP):
+                file = request.file if request else self.file
+                self._change = Change(file, request, Background(lambda: self._prepare(file)))
+        change = self._change
+        if change and (change.prepared.done or self._stopping):
+            self._change = None
+            answer = self._settle(change)
+            self.say(f"nothing changed: {answer.error}" if answer.error else f"follows {change.file}")
+            if change.request:
+                change.request.answer(answer)
+
+    def _settle(self, change: "Change") -> control.Answer:
         if self._stopping:
-            return control.Answer(f"{file}: the run is ending", EclipError.exit_code)
+            return control.Answer(f"{change.file}: the run is ending", EclipError.exit_code)
         try:
-            self._apply(file)
+            self._follow(change.prepared.result())
         except EclipError as error:
-            self.say(f"nothing changed: {error}")
             return control.Answer(str(error), error.exit_code)
         # Answer only once the new tables are in force.
         for gpu in self.gpus.values():
             gpu.step(time.monotonic())
             gpu.step(time.monotonic())
-        self.say(f"follows {file}")
         return control.Answer()
 
-    def _apply(self, file: Path) -> None:
-        """All or nothing: every GPU's part is checked and planned before the first one changes."""
+    def _prepare(self, file: Path) -> "Prepared":
+        """Every GPU's part of a file, checked and planned; changes nothing."""
         spec = colocation.load(file)
-        for name in spec.gpus:
-            if name not in self.gpus:
-                chip = chips.find(name, str(file), self._root / "emulated" / self._logs.name)
-                self.gpus[name] = SharedGpu(name, chip, self._root, self._logs, self.say)
-        intents = {name: gpu.intend(spec) for name, gpu in self.gpus.items()}
+        gpus, holder = dict(self.gpus), f"eclip run {os.getpid()} of {self.file}"
+        try:
+            for name in spec.gpus:
+                if name not in gpus:
+                    chip = chips.find(name, str(file), self._root / "emulated" / self._logs.name)
+                    gpus[name] = SharedGpu(name, chip, self._root, self._logs, holder=holder, say=self.say)
+            return Prepared(gpus, {name: gpu.intend(spec) for name, gpu in gpus.items()})
+        except EclipError:
+            _let_go(gpu for name, gpu in gpus.items() if name not in self.gpus)
+            raise
+
+    def _follow(self, prepared: "Prepared") -> None:
+        """All or nothing: every part was found good before the first one changes."""
+        self.gpus = dict(prepared.gpus)
         for name, gpu in self.gpus.items():
-            gpu.follow(intents[name])
+            gpu.follow(prepared.intents[name])
+
+
+def _let_go(gpus: Iterable[SharedGpu]) -> None:
+    """Let others have the GPUs. Nothing is left of an emulated one, unless an adopted program still runs on it."""
+    for gpu in gpus:
+        gpu.claim.release()
+        adopted = any(record.life.phase is lifecycle.Phase.ADOPTED for record in gpu.records.values())
+        if gpu.chip.scratch and not adopted:
+            shutil.rmtree(gpu.chip.scratch, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A colocation file that was found good, for all GPUs that it or the run names."""
+
+    gpus: Mapping[int | str, SharedGpu]
+    intents: Mapping[int | str, Intent]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A file that is to be followed, and who waits for the answer, if anybody does."""
+
+    file: Path
+    request: control.Request | None
+    prepared: Background[Prepared]
 
 
 class Inbox:

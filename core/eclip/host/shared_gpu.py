@@ -10,7 +10,9 @@ from eclip.documents import colocation
 from eclip.errors import EclipError
 from eclip.gpu import masks
 from eclip.host import activity, entry, lifecycle, mix, readings, wants
+from eclip.host.background import Background
 from eclip.host.chip import Chip
+from eclip.host.claim import Claim
 from eclip.host.lifecycle import Life, MakePlan, MakeSlot, Phase, RemoveSlot, Start, Stop, Wanted
 from eclip.host.meter import MemoryWatch
 from eclip.host.processes import Processes
@@ -19,6 +21,8 @@ from eclip.plan import MixPlan
 from eclip.slot import table
 
 Say = Callable[[str], None]
+HOLD_S = 5.0
+"""Between two tries of what the file system refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class Intent:
     question: mix.Mix
     wanted: Mapping[str, Wanted]
     strategy: str
+    plan: MixPlan | None
+    """The plan for all of them; None without workloads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +49,10 @@ class Record:
 class SharedGpu:
     """The workloads of one GPU."""
 
-    def __init__(self, name: int | str, chip: Chip, root: Path, logs: Path, say: Say) -> None:
+    def __init__(self, name: int | str, chip: Chip, root: Path, logs: Path, *, holder: str, say: Say) -> None:
         self.name = name
         self.chip = chip
+        self.claim = Claim(root, chip.key, f"GPU {name}", holder)
         self.lives: dict[str, Life] = {}
         self.plan: MixPlan | None = None
         self.last_plan: MixPlan | None = None
@@ -59,31 +66,35 @@ class SharedGpu:
         self._memory = MemoryWatch(chip.gpu.vram_bytes)
         self._slots = Slots(root)
         self._planned: lifecycle.Planned = ()
+        self._hold_until = 0.0
         self._say = say
         self._plans: dict[lifecycle.Planned, MixPlan] = {}
+        self._solving: tuple[lifecycle.Planned, Background[MixPlan]] | None = None
         self._models: dict[str, tuple[str, ...]] = {}
         """Workers by workload, in the order of the table that its slot has."""
 
     def intend(self, spec: colocation.Colocation) -> Intent:
-        """Check all of a file's part for this GPU, and plan for it, without changing anything.
+        """Check all of a file's part for this GPU, and plan for it, without changing anything; any thread may ask.
 
         Raises:
             EclipError: what is wrong with it, or that no plan satisfies it.
         """
         question = mix.of(spec, self.name)
         if not question.workloads:
-            return Intent(question, {}, spec.strategy)
+            return Intent(question, {}, spec.strategy, None)
         for workload in spec.on(self.name):
             if not workload.command and workload.name not in self.lives:
                 self._slots.made_by_others(workload.name)
         plain = wants.of(spec, question, self.name, {})
-        made = self._solve(plain, question)
+        made = self._plans.get(_key(plain)) or self._solve(question)
         start_masks = self._start_masks(question, made) if spec.strategy == wants.STATIC_ENV else {}
-        return Intent(question, wants.of(spec, question, self.name, start_masks), spec.strategy)
+        return Intent(question, wants.of(spec, question, self.name, start_masks), spec.strategy, made)
 
     def follow(self, intent: Intent | None) -> None:
         """From now on make this come true. None: end everything."""
         self.intent = intent
+        if intent and intent.plan:
+            self._remember(_key(intent.wanted), intent.plan)
 
     @property
     def wanted(self) -> Mapping[str, Wanted]:
@@ -95,7 +106,16 @@ class SharedGpu:
         for name, code in self.processes.ended():
             self._ended(name, code, now)
         for action in lifecycle.decide(self.wanted, self.lives, self._planned, now):
-            self._carry_out(action, now)
+            if isinstance(action, MakeSlot | MakePlan) and now < self._hold_until:
+                continue
+            try:
+                self._carry_out(action, now)
+            except EclipError as error:
+                if not self.processes.any:
+                    raise
+                # A full disk, for one: no reason to end programs that run.
+                self._say(f"{error}; tried again in {HOLD_S:.0f} s")
+                self._hold_until = now + HOLD_S
         self._publish_active(now)
 
     def stop_all(self, *, force: bool) -> None:
@@ -192,30 +212,44 @@ class SharedGpu:
 
     def _replan(self, names: tuple[str, ...]) -> None:
         wanted = {name: self.wanted[name] for name in names}
-        self._planned = lifecycle.mix_identity(wanted, names)
         if not names or not self.intent:
-            self.plan = None
+            self._planned, self.plan = _key(wanted), None
             return
         gone = frozenset(self.wanted) - frozenset(names)
         question = self.intent.question.without(gone)
         try:
-            made = self._solve(wanted, question)
+            made = self._solved(_key(wanted), question)
         except EclipError as error:
+            self._planned = _key(wanted)
             self._say(f"no new plan, the old one stays in force: {error}")
             return
+        if made is None:
+            return  # asked again at the next step
         for name in names:
             self._slots.publish(name, table.encode(self.chip.gpu, question.slots[name], made))
             self._models[name] = tuple(question.slots[name])
+        self._planned = _key(wanted)
         self.plan = self.last_plan = made
         self.last_strategy = self.intent.strategy
         self._say(f"planned for {', '.join(made.workers)}: {_told(made)}")
 
-    def _solve(self, wanted: Mapping[str, Wanted], question: mix.Mix) -> MixPlan:
-        key = lifecycle.mix_identity(wanted, tuple(wanted))
-        if key not in self._plans:
-            made = planning.make_plan(self.chip.gpu, self.chip.product, question.workloads, question.options)
-            self._plans = {**dict(list(self._plans.items())[-7:]), key: made}
-        return self._plans[key]
+    def _solved(self, key: lifecycle.Planned, question: mix.Mix) -> MixPlan | None:
+        """The plan for a mix, or None while it is being made: watching goes on meanwhile."""
+        if key in self._plans:
+            return self._plans[key]
+        if self._solving is None or self._solving[0] != key:
+            self._solving = key, Background(lambda: self._solve(question))
+        if not self._solving[1].done:
+            return None
+        solving, self._solving = self._solving[1], None
+        return self._remember(key, solving.result())
+
+    def _solve(self, question: mix.Mix) -> MixPlan:
+        return planning.make_plan(self.chip.gpu, self.chip.product, question.workloads, question.options)
+
+    def _remember(self, key: lifecycle.Planned, made: MixPlan) -> MixPlan:
+        self._plans = {**dict(list(self._plans.items())[-7:]), key: made}
+        return made
 
     def _start_masks(self, question: mix.Mix, made: MixPlan) -> dict[str, str]:
         """HSA_CU_MASK of every workload whose part of the plan is one masked stream."""
@@ -241,6 +275,10 @@ class SharedGpu:
                     self.pulses[worker] = activity.observe(seen, launches, now, silence[worker])
         seen_all = [self.pulses.get(worker, activity.Activity()) for worker in self.plan.workers]
         self._slots.set_active(activity.active_set(seen_all))
+
+
+def _key(wanted: Mapping[str, Wanted]) -> lifecycle.Planned:
+    return lifecycle.mix_identity(wanted, tuple(wanted))
 
 
 def _told(made: MixPlan) -> str:

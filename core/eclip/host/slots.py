@@ -1,9 +1,9 @@
 """Edge: the slots of one run, those it made and those it adopted."""
 
-import uuid
 from pathlib import Path
 
 from eclip.errors import InputError
+from eclip.host import leftovers
 from eclip.slot import Slot, folders, stats
 from eclip.slot.clients import ClientRecord
 
@@ -23,7 +23,7 @@ class Slots:
             InputError: there is nothing to adopt, or another process has it.
         """
         if not adopt:
-            self._open[name] = Slot.create(self._root, name, uuid.uuid4().hex[:12])
+            self._open[name] = Slot.create(self._root, name, leftovers.allocation())
             return
         self._open[name] = Slot(self.made_by_others(name))
         self._adopted.add(name)

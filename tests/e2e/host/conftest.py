@@ -28,11 +28,19 @@ T = TypeVar("T")
 class Command:
     """A running `eclip` command."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], arguments: tuple[str, ...]) -> None:
+    def __init__(
+        self, folder: Path, environment: dict[str, str], arguments: tuple[str, ...], within: Path | None = None
+    ) -> None:
         self._err = folder / f"stderr-{time.monotonic_ns()}"
         with self._err.open("w") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "eclip", *arguments],
+                [
+                    *([NATIVE / "emulator" / "with-sysfs", within] if within else []),
+                    sys.executable,
+                    "-m",
+                    "eclip",
+                    *arguments,
+                ],
                 cwd=folder,
                 env=environment,
                 stdout=subprocess.PIPE,
@@ -70,9 +78,14 @@ class Host:
         self._programs: list[subprocess.Popen[bytes]] = []
 
     @staticmethod
+    def profile(model: str) -> Path:
+        """The modelled profile of a model."""
+        return next(PROFILES.glob(f"{model}-*.yaml"))
+
+    @staticmethod
     def serve(name: str, model: str = "alexnet", *flags: str, more: str = "", command: bool = True) -> str:
         """A workload that serves alexnet, or another model, without end; or one that somebody else starts."""
-        profile = next(PROFILES.glob(f"{model}-*.yaml"))
+        profile = Host.profile(model)
         words = json.dumps([str(NATIVE / "workloads" / model), *(flags or ("--seconds", "1000"))])
         parts = [f"name: {name}", f"command: {words}" if command else "", f"profiles: [{profile}]", more]
         return ", ".join(part for part in parts if part)
@@ -96,8 +109,9 @@ class Host:
         path.write_text("\n".join(lines) + "\n")
         return path
 
-    def start(self, *arguments: object) -> Command:
-        command = Command(self.folder, self.environment, tuple(str(argument) for argument in arguments))
+    def start(self, *arguments: object, within: Path | None = None) -> Command:
+        """Start `eclip`; `within` is a tree that it shall see as /sys."""
+        command = Command(self.folder, self.environment, tuple(str(argument) for argument in arguments), within)
         self._commands.append(command)
         return command
 

@@ -24,10 +24,19 @@ def test_a_new_workload_gets_its_slot_first():
     assert lc.decide(wanted("a"), {}, (), 0) == (lc.MakeSlot("a"),)
 
 
-def test_the_plan_comes_before_the_start():
-    actions = lc.decide(wanted("a", "b"), lives(lc.Phase.NEW, "a", "b"), (), 0)
+def test_new_programs_start_once_their_plan_is_there():
+    desired = wanted("a", "b")
+    new = lives(lc.Phase.NEW, "a", "b")
 
-    assert actions == (lc.MakePlan(("a", "b")), lc.Start("a"), lc.Start("b"))
+    assert lc.decide(desired, new, (), 0) == (lc.MakePlan(("a", "b")),)
+    assert lc.decide(desired, new, planned(desired), 0) == (lc.Start("a"), lc.Start("b"))
+
+
+def test_a_restart_waits_for_no_plan():
+    desired = wanted("a", "b")
+    both = {**lives(lc.Phase.NEW, "a"), **lives(lc.Phase.WAITING, "b", retry_at=1.0)}
+
+    assert lc.decide(desired, both, (), 1) == (lc.MakePlan(("a", "b")), lc.Start("b"))
 
 
 def test_nothing_is_done_when_all_is_as_wanted():

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -55,3 +57,27 @@ def test_what_a_program_started_ends_with_it(tmp_path):
 def test_a_program_that_is_not_there_is_one_clear_error(tmp_path):
     with pytest.raises(InputError, match=r"workload a: '\./no-such-program' cannot be started \(No such file"):
         Processes(tmp_path).start("a", ["./no-such-program"], os.environ, tmp_path)
+
+
+def test_programs_end_with_whoever_started_them_even_if_that_is_killed(tmp_path):
+    starter = (
+        "import os, sys; from pathlib import Path; from eclip.host.processes import Processes;"
+        "processes = Processes(Path(sys.argv[1]));"
+        "processes.start('a', ['/bin/sh', '-c', 'echo $$; exec sleep 600'], os.environ, Path('/'));"
+        "sys.stdin.read()"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", starter, str(tmp_path)], stdin=subprocess.PIPE)
+    log = tmp_path / "a.log"
+    until(lambda: log.exists() and log.read_text().endswith("\n"))
+
+    parent.kill()
+    parent.communicate()
+
+    until(lambda: gone(int(log.read_text())))
+
+
+def gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
