@@ -13,7 +13,7 @@ namespace emulator {
 namespace {
 
 constexpr double unknown_workgroups_per_cu = 8;
-constexpr double kernel_code_bytes = 512; /* what is read of a shader without an ELF around it */
+constexpr uint64_t kernel_code_bytes = 512; /* what is read of a shader without an ELF around it */
 constexpr char runtime_prefix[] = "__amd_rocclr_";
 
 void *translate(const eclip_dispatch *dispatch, uint64_t address) {
