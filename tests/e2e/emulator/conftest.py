@@ -13,7 +13,7 @@ import pytest
 from eclip.emulated import LIBRARIES, EmulatedGpu
 
 ACCEPTANCE = LIBRARIES / "acceptance"
-ALARM_SECONDS = 60
+ALARM_SECONDS = 240
 """A hang is a failure."""
 
 MakeGpu = Callable[..., EmulatedGpu]

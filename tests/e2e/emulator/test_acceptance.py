@@ -73,6 +73,6 @@ def test_a_bad_configuration_is_named_and_no_gpu_is_found(make_gpu: MakeGpu, pro
     gpu = make_gpu()
     gpu.config_path.write_text('{"timeScale": -1}')
     process = programs.start(gpu, "basic")
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=240)
     assert process.returncode == 1
     assert f"{gpu.config_path}: timeScale is -1.000000, out of range" in output

@@ -14,7 +14,7 @@ from eclip.emulated import EmulatedGpu
 from eclip.emulated.trace import Kernel
 
 MakeGpu = Callable[..., EmulatedGpu]
-ALARM_SECONDS = 60
+ALARM_SECONDS = 240
 PATTERNS = {"a": "33333333", "b": "cccccccc", "c": "66666666", "d": "ffffffff"}
 
 

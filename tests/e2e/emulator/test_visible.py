@@ -18,7 +18,7 @@ ROCM_SMI = Path("/usr/lib/librocm_smi64.so.1")
 
 def output(gpu: EmulatedGpu, *command: str) -> str:
     environment = {**os.environ, **gpu.environment()}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60).stdout
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=240).stdout
 
 
 @pytest.mark.parametrize("product", ["MI50", "MI100", "MI300X", "RX 7900 XTX"])

@@ -19,7 +19,7 @@ TESTS = LIBRARIES / "interposer"
 INTERPOSER = Path(os.environ.get("ECLIP_TEST_INTERPOSER") or LIBRARIES.parent / "libeclip_hip.so")
 PRELOAD = ":".join(filter(None, (os.environ.get("ECLIP_TEST_PRELOAD_FIRST"), str(INTERPOSER))))
 """A sanitizer's runtime comes first where the interposer is built with one."""
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 240
 
 CU_SETS = (0x0111111111111111, 0x0555555555555555, 0x0777777777777777)
 """15, 30 and 45 CUs of an MI50."""

@@ -81,7 +81,7 @@ def test_a_missing_dependency_shows_as_another_result(bench: Any) -> None:
 def test_a_damaged_table_is_refused_and_the_program_unharmed(bench: Any) -> None:
     good = bench.table(bench.HALVES)
     run = bench.start("null", REQUESTS, good[: len(good) // 2])
-    output, errors = run.process.communicate(timeout=60)
+    output, errors = run.process.communicate(timeout=240)
     assert output.strip() == bench.bare("null", REQUESTS)
     assert "refused" in errors
     assert run.client.tables_refused == 1

@@ -16,7 +16,7 @@ from eclip.emulated import EmulatedGpu
 
 NATIVE = Path(eclip.__file__).parent / "native"
 MODELS = Path(__file__).parents[3] / "native" / "workloads" / "models"
-TIMEOUT_S = 120
+TIMEOUT_S = 240
 
 
 @dataclass(frozen=True)

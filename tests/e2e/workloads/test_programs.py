@@ -114,7 +114,7 @@ def test_requests_arrive_at_the_given_rate(workloads):
 )
 def test_a_bad_command_line_is_refused_in_one_line(workloads, arguments, complaint):
     process = workloads.start("alexnet", *arguments).process
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=240)
     assert (process.returncode, out) == (2, "")
     assert err.startswith(complaint)
     assert err.count("\n") == 1
