@@ -202,9 +202,9 @@ double Chip::due_of(uint32_t client) const {
     if (running != nullptr && running->rate > 0)
       due = std::min(due, file_->fluid.now + running->remaining / running->rate);
   }
-  return kernels ? std::min({due, file_->next_rotation,
-                             file_->stalled_until > file_->fluid.now ? file_->stalled_until : never})
-                 : due;
+  if (!kernels) return due;
+  if (file_->stalled_until > file_->fluid.now) due = std::min(due, file_->stalled_until);
+  return std::min(due, file_->next_rotation);
 }
 
 double Chip::Turn::due() const { return chip_.due_of(chip_.self_); }
