@@ -115,11 +115,10 @@ def _client_proof(client: ClientRecord, generation: int) -> Proof:
         if stream.state != "not-created" and not stream.in_force:
             if stream.state == "refused":
                 return Proof(False, f"stream of {stream.compute_units} CUs refused by the runtime")
-            return Proof(False, f"asked for {_mask(stream.asked)}, got {_mask(stream.read_back)}")
+            # What a program claims to have may be wider than its GPU.
+            width = max(1, client.compute_units, stream.asked.bit_length(), stream.read_back.bit_length())
+            asked, got = (masks.text(masks.words(cu_set, width)) for cu_set in (stream.asked, stream.read_back))
+            return Proof(False, f"asked for {asked}, got {got}")
     if client.current.generation < generation:
         return Proof(None, "waits for its next launch")
     return Proof(True, "in force")
-
-
-def _mask(cu_set: int) -> str:
-    return masks.text(masks.words(cu_set, max(1, cu_set.bit_length())))

@@ -134,7 +134,7 @@ def _table(found: table.Table) -> Found:
         "kind": "LookupTable",
         "product": found.product,
         "computeUnits": found.compute_units,
-        "streams": [_stream(stream) for stream in found.streams],
+        "streams": [_stream(stream, found.compute_units) for stream in found.streams],
         "models": [
             {"name": model.name, "kernels": len(model.kernels), "symbols": len(model.symbols), "worker": model.worker}
             for model in found.models
@@ -169,9 +169,9 @@ def _groups(found: table.Table, groups: Sequence[table.StreamGroup], most: int =
     return ", ".join(shown) + (f", and {len(groups) - most} more" if len(groups) > most else "")
 
 
-def _stream(stream: plan.Stream) -> dict[str, Any]:
-    words = masks.words(stream.cu_set, max(1, stream.cu_set.bit_length()))
-    return {"computeUnits": stream.compute_units, "mask": masks.text(words)}
+def _stream(stream: plan.Stream, width: int) -> dict[str, Any]:
+    """As of a GPU of `width` CUs."""
+    return {"computeUnits": stream.compute_units, "mask": masks.text(masks.words(stream.cu_set, width))}
 
 
 def _slot(folder: Path) -> Found:
