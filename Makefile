@@ -53,6 +53,10 @@ clean: ## Removes everything that was built, but not the virtual environment.
 	rm -rf build core/eclip/native demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find core tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
+ctest: $(STAMPS)/testbed
+	@cmake --build build/testbed -j $(JOBS) --target native_tests -- --quiet
+	@ctest --test-dir build/testbed --output-on-failure --no-tests=error -j $(JOBS)
+
 # The tests that drive the native part, over libraries and an emulated GPU that watch their own memory. The programs are
 # those of the testbed, hence the preload. ROCr gives its threads signal stacks that ASan would free.
 SANITIZED_LIBRARIES := eclip_contention eclip_hip eclip_planner hsakmt eclip_no_kfd eclip_workload_kernels \
@@ -128,4 +132,4 @@ $(STAMPS)/configured: $(filter %CMakeLists.txt %.cmake,$(NATIVE_FILES)) | $(STAM
 	@cmake -S . -B build/testbed -G Ninja --log-level=WARNING -DECLIP_TESTBED=ON >/dev/null
 	@mkdir -p $(@D) && touch $@
 
-.PHONY: help demo test unit native fmt lint gen bench docs clean sanitize lint-python lint-generated lint-cxx
+.PHONY: help demo test unit native fmt lint gen bench docs clean ctest sanitize lint-python lint-generated lint-cxx
