@@ -44,6 +44,8 @@ class Record:
     proof: readings.Proof
     """The last one that says yes or no."""
     workers: tuple[str, ...]
+    pid: int | None
+    """Of the program that was started last."""
 
 
 class SharedGpu:
@@ -154,7 +156,8 @@ class SharedGpu:
         before = self.records.get(name)
         said = before.proof if before and proof.in_force is None else proof
         workers = self.models(name) or (before.workers if before else ())
-        self.records[name] = Record(self.lives[name], said, workers)
+        pid = self.processes.pid(name) or (before.pid if before else None)
+        self.records[name] = Record(self.lives[name], said, workers, pid)
 
     def _carry_out(self, action: lifecycle.Action, now: float) -> None:
         match action:

@@ -26,6 +26,8 @@ class WorkerOutcome:
     switches: float
     """Changes of stream per request, as counted while it ran."""
     average_compute_units: float
+    gap_share: float
+    """Part of a request in which none of its kernels ran: the host, the front end, waits of queues."""
     wrong_results: int
     """Requests whose checksum was not that of an undisturbed run."""
     mismatches: int
@@ -87,7 +89,7 @@ class Outcome:
     @property
     def requests_per_joule(self) -> float:
         """Solo-equivalent seconds of work would hide small models; this counts requests, as the paper does."""
-        return sum(worker.requests for worker in self.workers) / self.joules if self.joules else 0.0
+        return self.rate * self.seconds / self.joules if self.joules else 0.0
 
     @property
     def hop_share(self) -> float:
@@ -127,8 +129,10 @@ COLUMNS = (
     "switches",
     "busy CUs",
     "req/J",
-    "model error",
-    "formula error",
+    "predicted",
+    "formula",
+    "gaps",
+    "n",
     "checksums",
 )
 
@@ -144,12 +148,20 @@ def rows(mix: Mix) -> list[tuple[str, ...]]:
             f"{outcome.switches:.1f}",
             f"{outcome.busy_cus:.1f}",
             f"{outcome.requests_per_joule:.3f}",
-            f"{outcome.prediction_error:.1%}",
-            f"{outcome.formula_error:.0%}",
+            _against(outcome, "predicted_micros"),
+            _against(outcome, "formula_micros"),
+            f"{max(worker.gap_share for worker in outcome.workers):.1%}",
+            str(sum(worker.requests for worker in outcome.workers)),
             _checksums(outcome),
         )
         for outcome in mix.outcomes
     ]
+
+
+def _against(outcome: Outcome, what: str) -> str:
+    """The largest error over the workers of what was said beforehand, with its sign."""
+    errors = [getattr(worker, what) / worker.measured_micros - 1 for worker in outcome.workers]
+    return f"{max(errors, key=abs):+.1%}"
 
 
 def _checksums(outcome: Outcome) -> str:

@@ -99,17 +99,24 @@ def _gpu(run: Run, gpu: SharedGpu) -> dict[str, Any]:
 
 def _steady(gpu: SharedGpu, first: Look, last: Look) -> dict[str, Any]:
     """Length, energy and use of the time in which all workers were warm."""
-    gpu_seconds = (last.at - first.at) / gpu.chip.time_scale
     if gpu.name not in first.meters or gpu.name not in last.meters:
-        return {"gpuSeconds": gpu_seconds, "joules": None, "averageBusyCus": None}
+        return {"gpuSeconds": (last.at - first.at) / gpu.chip.time_scale, "joules": None, "averageBusyCus": None}
     used = last.meters[gpu.name].minus(first.meters[gpu.name])
     return {
-        "gpuSeconds": gpu_seconds,
+        "gpuSeconds": used.micros / 1e6,
         "joules": used.joules,
         "averageBusyCus": used.busy_cu_micros / used.micros
         if used.busy_cu_micros is not None and used.micros
         else None,
     }
+
+
+def _scale(gpu: SharedGpu, first: Look, last: Look) -> float:
+    """Wall time over GPU time between two looks, by the chip's own clock if it has one."""
+    if gpu.name not in first.meters or gpu.name not in last.meters:
+        return gpu.chip.time_scale
+    micros = last.meters[gpu.name].minus(first.meters[gpu.name]).micros
+    return (last.at - first.at) * 1e6 / micros if micros > 0 else gpu.chip.time_scale
 
 
 def _workload(run: Run, gpu: SharedGpu, name: str, steady: tuple[Look, Look] | None) -> dict[str, Any]:
@@ -118,6 +125,7 @@ def _workload(run: Run, gpu: SharedGpu, name: str, steady: tuple[Look, Look] | N
         "name": name,
         "starts": record.life.starts,
         "exitCode": record.life.exit_code,
+        "pid": record.pid,
         "inForce": record.proof.in_force,
         "why": record.proof.why,
         "log": str(gpu.processes.log(name)),
@@ -130,7 +138,7 @@ def _worker(run: Run, gpu: SharedGpu, worker: str, steady: tuple[Look, Look] | N
     totals = run.totals().get(worker, Totals())
     done = steady[1].done_since(steady[0], worker) if steady else totals
     seconds = steady[1].at - steady[0].at if steady else run.ended - run.began
-    scale = gpu.chip.time_scale
+    scale = _scale(gpu, *steady) if steady else gpu.chip.time_scale
     times = done.request_micros
     part = next((p for p in gpu.last_plan.full.workers if p.name == worker), None) if gpu.last_plan else None
     quantiles = {f"p{round(100 * q)}Micros": times.quantile(q) for q in (0.5, 0.95, 0.99)}

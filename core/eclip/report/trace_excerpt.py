@@ -1,19 +1,18 @@
 """The last moments of a chip's trace, small enough for a report: a file that Perfetto opens."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from eclip import atomic
-from eclip.emulated import EmulatedGpu
 from eclip.emulated.trace import Program, chrome
 
 EXCERPT_MICROS = 30_000.0
 
 
-def write(emulated: EmulatedGpu, to: Path) -> None:
+def write(programs: Sequence[Program], to: Path) -> None:
     """Write what the chip did in the middle of its programs' lives, `EXCERPT_MICROS` of it."""
-    programs = emulated.programs()
     ends = [kernel.end for program in programs for kernel in program.kernels]
     if not ends:
         return

@@ -17,6 +17,7 @@ def worker(name: str = "a", rate: float = 500.0, **changes: object) -> WorkerOut
         "formula_micros": 3000.0,
         "switches": 0.0,
         "average_compute_units": 60.0,
+        "gap_share": 0.05,
         "wrong_results": 0,
         "mismatches": 0,
     }
@@ -77,4 +78,4 @@ def test_errors_of_both_predictions_stand_beside_each_other():
 
 
 def test_energy_counts_requests_of_all_workers_per_joule_of_the_whole_chip():
-    assert outcome("x", worker("a"), worker("b"), joules=50.0).requests_per_joule == pytest.approx(4.0)
+    assert outcome("x", worker("a"), worker("b"), joules=50.0).requests_per_joule == pytest.approx(20.0)
