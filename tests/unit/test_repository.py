@@ -10,7 +10,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LINKED = {"keepachangelog.com", "semver.org", "ui.perfetto.dev", "www.apache.org", "www.w3.org"}
 """Hosts that the documents may send a reader to, and names of XML spaces."""
-CONDITIONAL = {"tests/e2e/emulator/test_visible.py": "containers may forbid mount namespaces"}
+CONDITIONAL = {
+    "tests/e2e/emulator/test_visible.py": "containers may forbid mount namespaces",
+    "tests/e2e/host/test_hardship.py": "only root may mount, and not in every container",
+}
 """Tests that a host may be unfit for, and why; everything else that tests need is installed by make."""
 PACKAGE_SOURCES = [
     "/etc/apt/sources.list",
