@@ -18,6 +18,7 @@ constexpr uint8_t kStay = 255;
 // Labels of one (size, level): the least time for the areas [low, high).
 struct Row {
   std::vector<double> time;
+  std::vector<double> hops;  // of the path of that time; counted only where no level tells it
   std::size_t low = 0, high = 0;
 
   bool empty() const { return low >= high; }
@@ -43,8 +44,9 @@ class Front {
         future_(paths, window.price),
         rows_(paths.sizes * levels_),
         least_(range),
+        least_hops_(budget_ ? 0 : range),
         origin_(range) {
-    for (Row &row : rows_) row.time.assign(range, kNever);
+    for (Row &row : rows_) row = {std::vector<double>(range, kNever), std::vector<double>(least_hops_.size()), 0, 0};
   }
 
   bool run(int first) {
@@ -89,6 +91,7 @@ class Front {
       row.low = paths_.steps[size];
       row.high = row.low + 1;
       row.time[row.low] = paths_.micros[size];
+      if (!budget_) row.hops[row.low] = 0.0;
       cut(row, 0, size, 0);
     }
   }
@@ -122,13 +125,15 @@ class Front {
     std::fill(least_.begin() + static_cast<std::ptrdiff_t>(*low), least_.begin() + static_cast<std::ptrdiff_t>(*high),
               kNever);
     for (uint32_t size = 0; size < paths_.sizes; ++size) pick_from(rows_[at(size, level)], static_cast<uint8_t>(size));
-    if (!budget_)
-      for (std::size_t area = *low; area < *high; ++area) least_[area] += paths_.hop_micros;
+    if (budget_) return;
+    for (std::size_t area = *low; area < *high; ++area) least_[area] += paths_.hop_micros;
+    for (std::size_t area = *low; area < *high; ++area) least_hops_[area] += 1.0;
   }
 
   void pick_from(const Row &row, uint8_t size) {
     for (std::size_t area = row.low; area < row.high; ++area) {
       const bool less = row.time[area] < least_[area];
+      if (!budget_) least_hops_[area] = less ? row.hops[area] : least_hops_[area];
       least_[area] = less ? row.time[area] : least_[area];
       origin_[area] = less ? size : origin_[area];
     }
@@ -148,13 +153,22 @@ class Front {
     }
   }
 
+  static void shift_up(std::vector<double> &cells, std::size_t low, std::size_t high, std::size_t shift) {
+    const auto begin = cells.begin();
+    std::copy_backward(begin + static_cast<std::ptrdiff_t>(low), begin + static_cast<std::ptrdiff_t>(high),
+                       begin + static_cast<std::ptrdiff_t>(high + shift));
+  }
+
   // Adds the kernel. Areas go downwards: a step moves every label up, in place.
   void advance(Row &row, uint32_t kernel, uint32_t size, std::size_t low, std::size_t high) {
     const double micros = paths_.micros[static_cast<std::size_t>(kernel) * paths_.sizes + size];
     const std::size_t shift = paths_.steps[size];
+    for (std::size_t area = low; !budget_ && area < high; ++area)
+      row.hops[area] = least_[area] < row.time[area] ? least_hops_[area] : row.hops[area];
     for (std::size_t area = low; area < high; ++area)
       row.time[area] = least_[area] < row.time[area] ? least_[area] : row.time[area];
     for (std::size_t area = row.high; area-- > row.low;) row.time[area + shift] = row.time[area] + micros;
+    if (!budget_) shift_up(row.hops, row.low, row.high, shift);
     const auto begin = row.time.begin() + static_cast<std::ptrdiff_t>(row.low);
     std::fill(begin, begin + static_cast<std::ptrdiff_t>(std::min(shift, row.high - row.low)), kNever);
     labels_ += row.high - row.low;
@@ -189,6 +203,7 @@ class Front {
   eclip::Future future_;
   std::vector<Row> rows_;  // [sizes][levels]
   std::vector<double> least_;
+  std::vector<double> least_hops_;
   std::vector<uint8_t> origin_;
   Origins origins_;
   uint64_t labels_ = 0;
@@ -213,15 +228,20 @@ uint32_t eclip_paths_classes(const eclip_paths *paths) {
   return paths->levels == 0 ? 1 : paths->levels + (paths->circular ? 1 : 0);
 }
 
-int64_t eclip_paths_front(const eclip_paths *paths, const eclip_window *window, uint32_t range, double *least) {
+int64_t eclip_paths_front(const eclip_paths *paths, const eclip_window *window, uint32_t range, double *least,
+                          double *hops) {
   std::fill(least, least + static_cast<std::size_t>(eclip_paths_classes(paths)) * range, kNever);
   Front front(*paths, *window, range, false);
   for (int first : eclip::firsts(*paths)) {
     if (!front.run(first)) return -1;
-    each_end(*paths, first, [&](uint32_t hops, uint32_t size, uint32_t level, double toll) {
+    each_end(*paths, first, [&](uint32_t hop_class, uint32_t size, uint32_t level, double toll) {
       const Row &row = front.row(size, level);
-      double *out = least + static_cast<std::size_t>(hops) * range;
-      for (std::size_t area = row.low; area < row.high; ++area) out[area] = std::min(out[area], row.time[area] + toll);
+      double *out = least + static_cast<std::size_t>(hop_class) * range;
+      for (std::size_t area = row.low; area < row.high; ++area) {
+        if (!(row.time[area] + toll < out[area])) continue;
+        out[area] = row.time[area] + toll;
+        if (paths->levels == 0) hops[area] = row.hops[area] + (toll > 0.0 ? 1.0 : 0.0);
+      }
     });
   }
   return static_cast<int64_t>(front.labels());

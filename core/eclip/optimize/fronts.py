@@ -10,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
-from eclip.optimize.paths import Floats, Paths, Sweep, Window
+from eclip.optimize.paths import Floats, Paths, Reached, Sweep, Window
 from eclip.optimize.points import Front, Points
 from eclip.optimize.problem import Problem, Worker
 from eclip.optimize.sheets import worthwhile
@@ -50,7 +50,7 @@ def exact_front(problem: Problem, worker: Worker, labels: int) -> Front | None:
         searched = paths.front(Window(max_labels=labels))
         if searched is None:
             return None
-        found.append(searched[0])
+        found.append(searched)
     points = worthwhile(problem, worker, front, found, price=0.0, hop_micros=problem.hop_micros)
     return replace(front, points=points, corners=points, exact=True)
 
@@ -64,22 +64,17 @@ class Prices:
     sweeps: tuple[Sweep, ...]
     """Per set of sizes."""
 
-    def refined(self, more: Floats) -> "Prices":
-        """With further prices."""
-        new = more[~np.isin(more, self.prices)]
-        prices = np.concatenate([self.prices, new])
-        order = np.argsort(prices)
-        sweeps = tuple(
-            old.joined(paths.sweep(new), order) for old, paths in zip(self.sweeps, self.front.paths, strict=True)
-        )
-        return Prices(self.front, prices[order], sweeps)
-
     def swept(self) -> Front:
         """The front with the points found, and corners below all others."""
-        found = list(enumerate(zip(self.sweeps, self.front.paths, strict=True)))
-        points = Points.join([_swept_points(sweep, self.prices, paths, index) for index, (sweep, paths) in found])
-        corners = Points.join([_corners(sweep, self.prices, paths, index) for index, (sweep, paths) in found])
-        return replace(self.front, points=points, corners=corners)
+        parts = [_swept_points(sweep, self.prices, paths, index) for index, sweep, paths in self._sets()]
+        return replace(self.front, points=Points.join(parts), corners=self.corners())
+
+    def corners(self) -> Points:
+        """Points below all that the worker can do."""
+        return Points.join([_corners(sweep, self.prices, paths, index) for index, sweep, paths in self._sets()])
+
+    def _sets(self) -> list[tuple[int, Sweep, Paths]]:
+        return [(index, *pair) for index, pair in enumerate(zip(self.sweeps, self.front.paths, strict=True))]
 
 
 def price_out(problem: Problem, worker: Worker, prices: Floats, slowdown: float = 1.0) -> Prices:
@@ -96,10 +91,10 @@ def windowed(
 ) -> tuple[Points, int] | None:
     """The choices whose time + hop_micros * hops + price * area is within the limit of their set of sizes.
 
-    Also tells the partial paths looked at; None if more than `labels` would be needed. Where hops have no classes, they
-    are part of the points' times, at `hop_micros`. A negative limit: no choice of this set.
+    Also tells the partial paths looked at; None if more than `labels` would be needed. Where hops have no classes, that
+    is, of every area, the choice of least time + hop_micros * hops. A negative limit: no choice of this set.
     """
-    found: list[Floats | None] = []
+    found: list[Reached | None] = []
     spent = 0
     for paths, limit in zip(front.paths, limits, strict=True):
         if limit < 0:
@@ -108,8 +103,8 @@ def windowed(
         searched = paths.at(hop_micros).front(Window(price, float(limit), max(0, labels - spent)))
         if searched is None:
             return None
-        found.append(searched[0])
-        spent += searched[1]
+        found.append(searched)
+        spent += searched.labels
     return worthwhile(problem, worker, front, found, price=price, hop_micros=hop_micros), spent
 
 

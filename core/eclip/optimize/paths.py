@@ -56,10 +56,17 @@ class Sweep:
     area: Floats
     hops: Floats
 
-    def joined(self, other: "Sweep", order: npt.NDArray[np.intp]) -> "Sweep":
-        """Both sweeps' prices, in this order."""
-        pairs = ((self.time, other.time), (self.area, other.area), (self.hops, other.hops))
-        return Sweep(*(np.concatenate(pair, axis=1)[:, order] for pair in pairs))
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reached:
+    """The least time for every class of hops and every area, [classes, areas]; infinite where there is no path."""
+
+    time: Floats
+    """Without a budget, hops included at their cost."""
+    hops: Floats
+    """Of these paths, at most."""
+    labels: int
+    """Partial paths looked at."""
 
 
 class Paths:
@@ -116,17 +123,18 @@ class Paths:
         """The same with another cost of hops."""
         return Paths(self._micros, self.sizes, self._max_switches, hop_micros)
 
-    def front(self, window: Window | None = None) -> tuple[Floats, int] | None:
-        """The least time for every class and area, shape [classes, range], and the partial paths looked at.
-
-        The area of a column is `least_area` + column * `unit`. None when the window's labels did not suffice.
-        """
-        least = np.empty((self.classes, self.range))
+    def front(self, window: Window | None = None) -> Reached | None:
+        """Column i has the area `least_area` + i * `unit`. None when the window's labels did not suffice."""
+        time = np.empty((self.classes, self.range))
+        hops = np.empty((1, self.range))
         native = self._window(window or Window())
         labels = _library().eclip_paths_front(
-            ctypes.byref(self._native), ctypes.byref(native), self.range, _address(least)
+            ctypes.byref(self._native), ctypes.byref(native), self.range, _address(time), _address(hops)
         )
-        return None if labels < 0 else (least, int(labels))
+        if labels < 0:
+            return None
+        counted = hops if self._max_switches is None else np.arange(float(self.classes))[:, None]
+        return Reached(time, np.broadcast_to(counted, time.shape), int(labels))
 
     def trace(self, hops: int, area: int, window: Window | None = None) -> Choice:
         """The path of least time in a class with exactly this area (CUs summed over kernels)."""
@@ -184,7 +192,7 @@ def _library() -> ctypes.CDLL:
     library.eclip_paths_sweep.argtypes = [pointer, pointer, ctypes.c_uint32, pointer, pointer, pointer]
     library.eclip_paths_sweep.restype = None
     library.eclip_paths_front.restype = ctypes.c_int64
-    library.eclip_paths_front.argtypes = [pointer, pointer, ctypes.c_uint32, pointer]
+    library.eclip_paths_front.argtypes = [pointer, pointer, ctypes.c_uint32, pointer, pointer]
     count = ctypes.c_uint32
     library.eclip_points_least.argtypes = [pointer, pointer, pointer, count, pointer, count, count, pointer]
     library.eclip_points_least.restype = None

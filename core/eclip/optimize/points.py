@@ -68,9 +68,17 @@ class Front:
     def choice(self, point: int) -> Choice:
         """Sizes per kernel of a point (index into `points`), as indices of the worker's sizes."""
         at = self.points.take(np.array([point]))
-        subset, hop_class, area, price = int(at.subset[0]), int(at.hop_class[0]), int(at.area[0]), float(at.price[0])
+        subset, hop_class, area = int(at.subset[0]), int(at.hop_class[0]), int(at.area[0])
+        price = self._steepness(point) if self.exact else float(at.price[0])
         paths = self.paths[subset].at(float(at.hop_micros[0]))
         # A window that just holds the point finds it again, without most of the others.
         cost = float(at.time[0] + paths.hop_micros * at.hops[0]) + price * area
         window = Window(price, cost * (1 + 1e-12))
         return np.asarray(self.subsets[subset], dtype=np.intp)[paths.trace(hop_class, area, window)]
+
+    def _steepness(self, point: int) -> float:
+        """The price at which this point is the nearest to being the cheapest, so that its window holds few others."""
+        points = self.points
+        prices = np.geomspace(0.01, 100.0, 25) * points.time[point] / points.area[point]
+        cost = (points.time + points.hop_micros * points.hops)[:, None] + prices * points.area[:, None]
+        return float(prices[(cost[point] - cost.min(axis=0)).argmin()])

@@ -43,6 +43,8 @@ class Effort:
 
     gap: float = 1e-9
     """Good enough: relative difference of objective and lower bound."""
+    merged_gap: float = 2e-4
+    """The same where hops have no classes: their price differs within a node, which leaves a little open anyway."""
     front_labels: int = 3_000_000
     """Partial paths that an exact front may cost, per set of sizes; about 2 ns each. Else prices are swept."""
     nodes: int = 200
@@ -81,7 +83,8 @@ class Search:
         incumbent = self._start(roots)
         if not all(front.exact for front in self.fronts):
             self._look_closer(roots, incumbent)
-            roots = self._roots()
+            enough = self._enough(incumbent)
+            roots = [self._bounded(node) if node.lower_bound < enough else node for node in roots]
             incumbent = min(incumbent, self._start(roots), key=Best.rank)
         order = count()
         queue = [(node.lower_bound, next(order), node) for node in roots]
@@ -115,7 +118,8 @@ class Search:
         ]
 
     def _enough(self, incumbent: Best) -> float:
-        return _feasible(incumbent) * (1 - self._effort.gap)
+        merged = any(front.merged for front in self.fronts)
+        return _feasible(incumbent) * (1 - (self._effort.merged_gap if merged else self._effort.gap))
 
     def _close(self, node: Node, incumbent: Best) -> tuple[Best, list[Node], float]:
         """The incumbent after this node, nodes to put back, and a lower bound on what was given up."""
@@ -222,24 +226,27 @@ class Search:
             found = self._windows(node, corners, apart, total)
             if found is None:
                 break
+            blur = self._blur(node, found)
             incumbent, complete = self._join_found(found, total, node, incumbent, total)
             if not complete:
                 join_up_to = partial(self._join_found, found, total)
                 incumbent, partly = self._exhaust(node, incumbent, join_up_to, patient=True)
-                proven = max(proven, partly)
+                proven = max(proven, min(partly, _feasible(incumbent)) - blur)
                 break
-            proven, reach = total, 4.0 * reach
-        return incumbent, max(node.lower_bound, min(proven, incumbent.objective - self._blur(node)))
+            proven, reach = max(proven, min(total, _feasible(incumbent)) - blur), 4.0 * reach
+            if total >= _target(incumbent, node.lower_bound):
+                break
+        return incumbent, proven
 
-    def _blur(self, node: Node) -> float:
-        """How much less a joined choice may cost than was seen: hops without classes were priced at one slowdown."""
+    def _blur(self, node: Node, found: list[Points]) -> float:
+        """How much less a choice may cost than one found of the same area: without classes, hops have one price."""
         low, high = (float(mix.slowdown(self._problem, share)) for share in (node.low, node.high))
         hops = sum(
-            worker.factor * worker.kernels * self._problem.hop_micros
-            for worker, front in zip(self._problem.workers, self.fronts, strict=True)
+            worker.factor * self._problem.hop_micros * float(points.hops.max(initial=0.0))
+            for worker, front, points in zip(self._problem.workers, self.fronts, found, strict=True)
             if front.merged
         )
-        return (high / low - 1.0) * hops
+        return (1.0 - low / high) * hops
 
     def _join_found(
         self, found: list[Points], total: float, node: Node, incumbent: Best, reach: float
@@ -274,7 +281,8 @@ class Search:
             key = (_identity(worker), worker.factor, limits.tobytes())
             if key not in known:
                 price = node.price / (rate * worker.factor * worker.kernels * self._problem.compute_units)
-                hop = self._problem.hop_micros / rate
+                # At the node's largest slowdown, so that no choice in it costs less than its like among those found.
+                hop = self._problem.hop_micros / float(mix.slowdown(self._problem, node.high))
                 searched = fronts.windowed(
                     self._problem, worker, front, hop_micros=hop, price=price, limits=limits, labels=self._labels
                 )
@@ -330,7 +338,7 @@ class Search:
     def _corner(self, index: int, cap: float) -> mix.Terms:
         if (index, cap) not in self._corner_terms:
             worker, front = self._problem.workers[index], self.fronts[index]
-            corners = self._swept(worker, cap).swept().corners
+            corners = self._swept(worker, cap).corners()
             self._corner_terms[index, cap] = mix.terms(self._problem, worker, front, corners, real=False)
         return self._corner_terms[index, cap]
 

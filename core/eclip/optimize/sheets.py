@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from eclip.optimize.paths import Floats
+from eclip.optimize.paths import Floats, Reached
 from eclip.optimize.points import Front, Ints, Points
 from eclip.optimize.problem import Problem, Worker
 
 
 def worthwhile(
-    problem: Problem, worker: Worker, front: Front, found: Sequence[Floats | None], *, price: float, hop_micros: float
+    problem: Problem, worker: Worker, front: Front, found: Sequence[Reached | None], *, price: float, hop_micros: float
 ) -> Points:
     """The points of native fronts [classes, areas], one per set of sizes (None: not searched), that no other matches.
 
@@ -33,7 +33,11 @@ def worthwhile(
         worth = _steps_down(sheet.time)
         if rivals:
             worth &= sheet.time < np.min(rivals, axis=0)
-        parts.append(sheet.points(worth, worker.kernels * worker.sizes[0], unit, price=price, hop_micros=hop_micros))
+        parts.append(
+            sheet.points(
+                worth, worker.kernels * worker.sizes[0], unit, price=price, hop_micros=hop_micros, merged=front.merged
+            )
+        )
         done.append((kind, np.minimum.accumulate(np.minimum.accumulate(sheet.time, axis=1), axis=0)))
     return Points.join(parts) if parts else front.points.take(np.empty(0, dtype=np.intp))
 
@@ -43,13 +47,14 @@ class _Sheet:
     """The best of several sets of sizes for every class of hops and area; arrays [classes, areas]."""
 
     time: Floats
+    hops: Floats
     subset: Ints
     hop_class: Ints
 
     @staticmethod
     def of(
         front: Front,
-        found: Sequence[Floats | None],
+        found: Sequence[Reached | None],
         subsets: Sequence[int],
         *,
         unit: int,
@@ -57,31 +62,37 @@ class _Sheet:
         hops_cost: bool,
     ) -> "_Sheet":
         rows = front.paths[0].classes if hops_cost else 1
-        sheet = _Sheet(np.full((rows, width), np.inf), *(np.zeros((rows, width), np.intp) for _ in range(2)))
+        floats = (np.full((rows, width), np.inf), np.zeros((rows, width)))
+        sheet = _Sheet(*floats, *(np.zeros((rows, width), np.intp) for _ in range(2)))
         for index in subsets:
-            least = found[index]
-            assert least is not None
-            classes = np.arange(len(least))[:, None] if hops_cost else least.argmin(axis=0)[None]
-            least = least if hops_cost else least.min(axis=0, keepdims=True)
+            reached = found[index]
+            assert reached is not None
+            # Where hops cost nothing, the fastest path of an area is all that matters.
+            fastest = None if hops_cost else reached.time.argmin(axis=0)
+            classes = np.arange(len(reached.time))[:, None] if fastest is None else fastest[None]
+            time = np.take_along_axis(reached.time, np.broadcast_to(classes, (rows, reached.time.shape[1])), axis=0)
             paths = front.paths[index]
             start = (paths.least_area - front.least_area) // unit
             columns = slice(start, start + (paths.range - 1) * (paths.unit // unit) + 1, paths.unit // unit)
             if paths.range == 1:
                 columns = slice(start, start + 1)
-            better = least < sheet.time[:, columns]
-            sheet.time[:, columns][better] = least[better]
+            better = time < sheet.time[:, columns]
+            sheet.time[:, columns][better] = time[better]
+            if hops_cost:
+                sheet.hops[:, columns][better] = reached.hops[better]
             sheet.subset[:, columns][better] = index
-            sheet.hop_class[:, columns][better] = np.broadcast_to(classes, least.shape)[better]
+            sheet.hop_class[:, columns][better] = np.broadcast_to(classes, time.shape)[better]
         return sheet
 
     def points(
-        self, worth: npt.NDArray[np.bool_], least_area: int, unit: int, *, price: float, hop_micros: float
+        self, worth: npt.NDArray[np.bool_], least_area: int, unit: int, *, price: float, hop_micros: float, merged: bool
     ) -> Points:
         rows, columns = np.nonzero(worth)
+        hops = self.hops[rows, columns]
         return Points(
-            time=self.time[rows, columns],
+            time=self.time[rows, columns] - (hop_micros * hops if merged else 0.0),
             area=least_area + columns.astype(np.float64) * unit,
-            hops=rows.astype(np.float64),
+            hops=hops,
             subset=self.subset[rows, columns],
             hop_class=self.hop_class[rows, columns],
             price=np.full(len(rows), price),

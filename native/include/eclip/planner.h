@@ -43,9 +43,10 @@ typedef struct eclip_window {
 } eclip_window;
 
 /* The least time for every class and area, [classes][range], infinite where no path was kept; range must exceed
- * kernels * the largest step. Returns the partial paths looked at, or -1 if max_labels did not suffice (least is unfinished
- * then). */
-int64_t eclip_paths_front(const eclip_paths *paths, const eclip_window *window, uint32_t range, double *least);
+ * kernels * the largest step. hops [range] is filled only without a budget. Returns the partial paths looked at, or -1
+ * if max_labels did not suffice (the results are unfinished then). */
+int64_t eclip_paths_front(const eclip_paths *paths, const eclip_window *window, uint32_t range, double *least,
+                          double *hops);
 
 /* The path of least time in that class with exactly that area: choice[kernels], indices of sizes. Returns 0, or -1 if
  * the window holds no such path. */

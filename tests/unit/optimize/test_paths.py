@@ -43,7 +43,22 @@ def test_a_front_has_the_least_time_for_every_area_and_number_of_hops(
 
     assert searched is not None
     # A class may miss what fewer hops can do; no class may be better than it can be.
-    assert np.minimum.accumulate(searched[0], axis=0) == pytest.approx(found)
+    assert np.minimum.accumulate(searched.time, axis=0) == pytest.approx(found)
+
+
+@pytest.mark.parametrize("hop", [0.5, 4.0])
+def test_without_a_budget_hops_are_part_of_the_time_and_counted(times: np.ndarray, hop: float) -> None:
+    paths = Paths(times, SIZES, None, hop)
+    least: dict[int, tuple[float, float]] = {}
+    for _, time, area, hops in every_path(times, None, hop):
+        column = (area - paths.least_area) // paths.unit
+        least[column] = min(least.get(column, (np.inf, np.inf)), (time + hop * hops, hops))
+    reached = paths.front()
+
+    assert reached is not None
+    for column, (time, hops) in least.items():
+        assert reached.time[0, column] == pytest.approx(time)
+        assert reached.hops[0, column] == hops
 
 
 @pytest.mark.parametrize("budget", [0, 2, None])
@@ -65,12 +80,12 @@ def test_a_traced_path_has_the_time_area_and_hops_of_its_point(times: np.ndarray
     paths = Paths(times, SIZES, 3, 4.0)
     searched = paths.front()
     assert searched is not None
-    for hops, column in zip(*np.nonzero(np.isfinite(searched[0])), strict=True):
+    for hops, column in zip(*np.nonzero(np.isfinite(searched.time)), strict=True):
         area = paths.least_area + int(column) * paths.unit
         path = paths.trace(int(hops), area)
         switches = int(np.count_nonzero(np.diff(path)))
 
-        assert times[np.arange(KERNELS), path].sum() == pytest.approx(searched[0][hops, column])
+        assert times[np.arange(KERNELS), path].sum() == pytest.approx(searched.time[hops, column])
         assert np.asarray(SIZES)[path].sum() == area
         assert switches <= 3
         assert switches + (path[0] != path[-1]) <= hops
@@ -84,10 +99,10 @@ def test_a_window_keeps_exactly_the_paths_within_its_limit(times: np.ndarray) ->
     assert whole is not None
     assert cut is not None
     area = paths.least_area + np.arange(paths.range) * paths.unit
-    within = whole[0] + 4.0 * np.arange(paths.classes)[:, None] + 0.3 * area <= limit * (1 - 1e-12)
+    within = whole.time + 4.0 * np.arange(paths.classes)[:, None] + 0.3 * area <= limit * (1 - 1e-12)
 
-    assert cut[0][within] == pytest.approx(whole[0][within])
-    assert cut[1] < whole[1]
+    assert cut.time[within] == pytest.approx(whole.time[within])
+    assert cut.labels < whole.labels
 
 
 def test_a_front_gives_up_after_its_labels(times: np.ndarray) -> None:
