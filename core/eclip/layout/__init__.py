@@ -8,7 +8,7 @@ on an MI50 with two workers gives the layout of the paper (ECLIP, sec. III-A). P
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice, product
+from itertools import combinations, islice, product
 
 from eclip.errors import InputError
 from eclip.gpu import atoms, masks
@@ -57,11 +57,41 @@ def solve(gpu: Gpu, product: Product, sizes: Sequence[Sequence[int]]) -> Layout:
     return _solve(gpu, product.atom, wanted)
 
 
+def nestable(gpu: Gpu, product: Product, sizes: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """The largest sets of these sizes that one worker can have nested streams of, largest first; `sizes` if it can.
+
+    The whole GPU needs no stream and is in each set, if among the sizes.
+    """
+    wanted = tuple(sorted(set(sizes)))
+    masked = tuple(size for size in wanted if size != gpu.compute_units)
+    kept: list[tuple[int, ...]] = []
+    for count in range(len(masked), -1, -1):
+        for some in combinations(masked, count):
+            if not any(set(some) <= set(larger) for larger in kept) and _can_nest(gpu, product.atom, some):
+                kept.append(some)
+    whole = wanted[len(masked) :]
+    return tuple((*some, *whole) for some in kept if some or whole)
+
+
+@lru_cache(maxsize=4096)
+def _can_nest(gpu: Gpu, kind: atoms.Kind, sizes: tuple[int, ...]) -> bool:
+    try:
+        _chains(gpu, *_weighed(atoms.atoms(gpu, kind)), sizes)
+    except InputError:
+        return False
+    return True
+
+
+def _weighed(units: Sequence[CuSet]) -> tuple[list[int], tuple[int, ...]]:
+    """The weights of atoms that occur, in CUs, and how many atoms have each."""
+    weights = sorted({unit.bit_count() for unit in units}, reverse=True)
+    return weights, tuple(sum(unit.bit_count() == weight for unit in units) for weight in weights)
+
+
 @lru_cache(maxsize=4096)
 def _solve(gpu: Gpu, kind: atoms.Kind, sizes: tuple[tuple[int, ...], ...]) -> Layout:
     units = atoms.atoms(gpu, kind)
-    weights = sorted({unit.bit_count() for unit in units}, reverse=True)
-    counts = tuple(sum(unit.bit_count() == weight for unit in units) for weight in weights)
+    weights, counts = _weighed(units)
     chains = [_chains(gpu, weights, counts, mine) for mine in sizes]
     best, proven = _best(weights, counts, chains)
     columns = [[unit for unit in units if unit.bit_count() == weight] for weight in weights]

@@ -6,6 +6,7 @@ active alone.
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from eclip import layout
 from eclip.contention import predict
-from eclip.errors import EclipError, InputError
+from eclip.errors import EclipError, InfeasibleError, InputError
 from eclip.gpu.products import Product
 from eclip.gpu.topology import Gpu
 from eclip.optimize import exact
@@ -78,7 +79,7 @@ def _plan(
     """The plan for these workers active; `known` are the streams of the plan for all."""
     problem = mixes.problem(gpu, product, workers, options, [allowed[worker.name] for worker in workers])
     started = time.perf_counter()
-    solution = _solve(problem, options, alone=len(workers) == 1)
+    solution, problem = _nested(gpu, product, problem, options)
     millis = (time.perf_counter() - started) * 1e3
     asked = list(zip(problem.workers, solution.evaluation.workers, solution.choices, strict=True))
     sizes = [[worker.sizes[size] for size in part.sizes_in_use] for worker, part, _ in asked]
@@ -100,7 +101,35 @@ def _plan(
     )
 
 
-def _solve(problem: Problem, options: Options, *, alone: bool) -> Solution:
+def _nested(gpu: Gpu, product: Product, problem: Problem, options: Options) -> tuple[Solution, Problem]:
+    """The best plan whose sizes can be nested, and the problem with the sizes that this left to the workers."""
+    solution = _solve(problem, options)
+    for index, (worker, part) in enumerate(zip(problem.workers, solution.evaluation.workers, strict=True)):
+        used = tuple(worker.sizes[size] for size in part.sizes_in_use)
+        if layout.nestable(gpu, product, used) == (used,):
+            continue
+        found = []
+        for kept in layout.nestable(gpu, product, worker.sizes):
+            with suppress(InfeasibleError):
+                found.append(_nested(gpu, product, _restricted(problem, index, kept), options))
+        if not found:
+            layout.layout(gpu, product, [used])  # says what is wrong with these sizes
+        best, restricted = min(found, key=lambda one: one[0].objective)
+        # Every plan that can be nested keeps to one of the sets.
+        return replace(best, lower_bound=min(other.lower_bound for other, _ in found)), restricted
+    return solution, problem
+
+
+def _restricted(problem: Problem, index: int, sizes: Sequence[int]) -> Problem:
+    """One worker may use only these of its sizes."""
+    worker = problem.workers[index]
+    columns = [worker.sizes.index(size) for size in sizes]
+    fewer = replace(worker, times=worker.times[:, columns], sizes=tuple(sizes))
+    return replace(problem, workers=(*problem.workers[:index], fewer, *problem.workers[index + 1 :]))
+
+
+def _solve(problem: Problem, options: Options) -> Solution:
+    alone = len(problem.workers) == 1
     means = strategies.Means(_solver(options), options.tolerance)
     whole = problem.workers[0].sizes[-1] == problem.compute_units
     # Nobody to yield to: an idle neighbour costs nothing.

@@ -6,7 +6,7 @@ from typing import Literal
 
 from eclip.documents.profile import TOLERANCE, KernelProfile
 from eclip.errors import InfeasibleError, InputError
-from eclip.gpu import atoms, budgets, products
+from eclip.gpu import budgets, products
 from eclip.gpu.budgets import Demand
 from eclip.gpu.products import Product
 from eclip.gpu.topology import Gpu
@@ -194,9 +194,3 @@ def _objective(workloads: Sequence[Workload], options: Options) -> Objective:
     wanted = Objective(options.objective)
     bound = any(workload.latency_micros is not None and not workload.best_effort for workload in workloads)
     return Objective.THROUGHPUT if wanted is Objective.LATENCY and not bound else wanted
-
-
-def makeable(gpu: Gpu, product: Product, allowed: Sequence[int]) -> tuple[int, ...]:
-    """Of these sizes those that atoms can make."""
-    possible = set(atoms.sums([unit.bit_count() for unit in atoms.atoms(gpu, product.atom)]))
-    return tuple(size for size in allowed if size in possible)

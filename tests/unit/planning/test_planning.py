@@ -1,5 +1,6 @@
 """From profiles to plans: sizes, streams, variants, classes, and what is refused."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from eclip import planning
 from eclip.documents.profile import KernelCall, KernelProfile
 from eclip.errors import InfeasibleError, InputError
-from eclip.gpu import products
+from eclip.gpu import masks, products
 from eclip.planning import Options, Workload
 
 GPU = products.gpu_for("MI50")
@@ -209,3 +210,36 @@ def test_a_time_limit_ends_the_search_with_a_valid_gap() -> None:
     full = plan(*pair(), time_limit_s=0.0).full
 
     assert full.lower_bound <= plan(*pair()).full.objective * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(products.PRODUCTS))
+def test_every_product_gets_plans_of_masks_that_it_can_make(name: str) -> None:
+    """For one to four workers: all sets of four have plans."""
+    gpu, product = products.gpu_for(name), products.product(name)
+    total = gpu.compute_units
+    sizes = product.default_sizes(gpu)
+    phases = [[1000.0 * total / size for size in sizes], [1000.0 + total - size for size in sizes]] * 3
+    kernels = profile(*map(tuple, phases), sizes=sizes, product=name, compute_units=total)
+    made = planning.make_plan(gpu, product, [Workload(f"w{index}", kernels) for index in range(4)], Options())
+
+    assert {len(active) for active in made.variants} == {1, 2, 3, 4}
+    for variant in made.variants.values():
+        for worker in variant.workers:
+            for stream in worker.streams:
+                masks.check(stream.cu_set, gpu)
+            for small, large in itertools.pairwise(worker.streams):
+                assert small.cu_set & ~large.cu_set == 0
+
+
+def test_sizes_that_cannot_be_nested_give_way_to_the_best_that_can() -> None:
+    """MI250X: 26 CUs are two engines of 13, 28 are two of 14, and neither holds the other."""
+    gpu, product = products.gpu_for("MI250X"), products.product("MI250X")
+    at_26, at_28 = (300.0, 900.0, 290.0), (900.0, 300.0, 290.0)
+    kernels = profile(*[at_26, at_28] * 4, sizes=(26, 28, 110), product="MI250X", compute_units=110)
+    workers = [Workload(f"w{index}", kernels) for index in range(4)]
+    full = planning.make_plan(gpu, product, workers, Options(hop_micros=0.0, stream_micros=0.0)).full
+
+    for worker in full.workers:
+        assert {stream.compute_units for stream in worker.streams} in ({26}, {28})
+    assert 0 < full.lower_bound <= full.objective
+    assert full.gap <= 1e-6
