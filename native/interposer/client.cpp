@@ -8,25 +8,8 @@ namespace eclip {
 
 namespace {
 
-// Trivial, so that nothing runs when the library is loaded.
-std::atomic<Client *> instance{nullptr};
-std::atomic<bool> inert{false};
 pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 pthread_key_t thread_key;
-thread_local Thread *this_thread __attribute__((tls_model("initial-exec"))) = nullptr;
-
-// HIP cannot be used in the child of a process that has used it, and our locks may be held by threads it does not have.
-void after_fork_in_child() { inert.store(true, std::memory_order_relaxed); }
-
-void end_thread(void *data) {
-  auto *thread = static_cast<Thread *>(data);
-  Client *client = instance.load(std::memory_order_acquire);
-  if (client && !inert.load(std::memory_order_relaxed)) {
-    client->streams.thread_ends(thread->streams);
-    delete thread;
-  }
-  this_thread = nullptr;
-}
 
 // The calls without which nothing can be redirected or measured; every HIP from 5.2 on has them.
 bool usable(const Runtime &runtime) {
@@ -40,6 +23,10 @@ bool usable(const Runtime &runtime) {
 }
 
 }  // namespace
+
+std::atomic<Client *> Client::instance{nullptr};
+std::atomic<bool> Client::inert{false};
+__thread Thread *Client::this_thread __attribute__((tls_model("initial-exec"))) = nullptr;
 
 Client::Client(Options from_environment)
     : options(std::move(from_environment)),
@@ -57,32 +44,40 @@ Client::Client(Options from_environment)
   }
 }
 
-Client *Client::get(const Entry &, const Runtime &runtime) {
+// HIP cannot be used in the child of a process that has used it, and our locks may be held by threads it does not have.
+void Client::after_fork_in_child() { inert.store(true, std::memory_order_relaxed); }
+
+void Client::end_thread(void *data) {
+  auto *thread = static_cast<Thread *>(data);
   Client *client = instance.load(std::memory_order_acquire);
-  if (!client && !inert.load(std::memory_order_relaxed)) {
-    pthread_mutex_lock(&making);
-    client = instance.load(std::memory_order_relaxed);
-    if (!client && !inert.load(std::memory_order_relaxed)) {
-      Options options = options_from_environment();
-      if (options.mode == ECLIP_OFF || !usable(runtime)) {
-        inert.store(true, std::memory_order_relaxed);
-      } else {
-        pthread_key_create(&thread_key, end_thread);
-        pthread_atfork(nullptr, nullptr, after_fork_in_child);
-        client = new Client(std::move(options));
-        instance.store(client, std::memory_order_release);
-      }
-    }
-    pthread_mutex_unlock(&making);
+  if (client && !inert.load(std::memory_order_relaxed)) {
+    client->streams.thread_ends(thread->streams);
+    delete thread;
   }
-  return inert.load(std::memory_order_relaxed) ? nullptr : client;
+  this_thread = nullptr;
 }
 
-Thread &Client::thread() {
-  if (!this_thread) {
-    this_thread = new Thread;
-    pthread_setspecific(thread_key, this_thread);
+Client *Client::make(const Runtime &runtime) {
+  pthread_mutex_lock(&making);
+  Client *client = instance.load(std::memory_order_relaxed);
+  if (!client && !inert.load(std::memory_order_relaxed)) {
+    Options options = options_from_environment();
+    if (options.mode == ECLIP_OFF || !usable(runtime)) {
+      inert.store(true, std::memory_order_relaxed);
+    } else {
+      pthread_key_create(&thread_key, end_thread);
+      pthread_atfork(nullptr, nullptr, after_fork_in_child);
+      client = new Client(std::move(options));
+      instance.store(client, std::memory_order_release);
+    }
   }
+  pthread_mutex_unlock(&making);
+  return client;
+}
+
+Thread &Client::make_thread() {
+  this_thread = new Thread;
+  pthread_setspecific(thread_key, this_thread);
   return *this_thread;
 }
 

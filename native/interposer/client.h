@@ -18,9 +18,17 @@ namespace eclip {
 class Client {
  public:
   // Null where calls go through untouched: mode off, child of a fork, or no usable runtime. Made at the first call.
-  static Client *get(const Entry &entry, const Runtime &runtime);
+  static Client *get(const Entry &, const Runtime &runtime) {
+    if (inert.load(std::memory_order_relaxed)) {
+      return nullptr;
+    }
+    Client *client = instance.load(std::memory_order_acquire);
+    return client ? client : make(runtime);
+  }
 
-  Thread &thread();  // of the caller
+  // The caller's; null before its first launch.
+  static Thread *known_thread() { return this_thread; }
+  Thread &thread() { return this_thread ? *this_thread : make_thread(); }
 
   const Options options;
   Stats stats;
@@ -32,6 +40,15 @@ class Client {
 
  private:
   explicit Client(Options from_environment);
+  static Client *make(const Runtime &runtime);
+  static Thread &make_thread();
+  static void after_fork_in_child();
+  static void end_thread(void *thread);
+
+  // Trivial, so that nothing runs when the library is loaded.
+  static std::atomic<Client *> instance;
+  static std::atomic<bool> inert;
+  static __thread Thread *this_thread __attribute__((tls_model("initial-exec")));
 };
 
 }  // namespace eclip

@@ -53,7 +53,9 @@ Step Cursor::take(const Plan &plan, uint64_t active, Place place) {
   step.stream = streams[place.position];
   step.model = lane.model;
   step.kind = lane.kind;
-  step.known = true;
+  step.known = step.placed = true;
+  step.lane = place.lane;
+  step.position = place.position;
   step.request_start = lane.first && place.position == 0;
   step.lane_end = place.position + 1 == lane.keys.size();
   step.request_end = lane.first && step.lane_end;
@@ -141,6 +143,29 @@ uint32_t Cursor::agreement(const Lane &lane, uint32_t position, bool &anchored) 
     --position;
   }
   return count;
+}
+
+uint32_t Cursor::ahead(const Plan &plan, bool anywhere, uint32_t most) const {
+  uint32_t count = 0;
+  if (placed_ && position_ != 0) {
+    const auto &streams = plan.variants[variant_].streams[lane_];
+    const int16_t same = streams[position_ - 1];
+    const auto follows = [&](uint32_t at) { return at < streams.size() && (anywhere || streams[at] == same); };
+    while (count < most && follows(position_ + count) && follows(position_ + count + 1)) {
+      ++count;
+    }
+  }
+  return count;
+}
+
+void Cursor::skip(const Plan &plan, uint32_t count) {
+  const auto &keys = plan.lanes[lane_].keys;
+  const uint32_t forgotten = count > cursor_history ? count - cursor_history : 0;
+  seen_ += forgotten;
+  for (uint32_t index = forgotten; index < count; ++index) {
+    remember(keys[position_ + index]);
+  }
+  position_ += count;
 }
 
 void Cursor::remember(uint32_t key) {

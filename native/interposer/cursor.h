@@ -29,13 +29,23 @@ struct Step {
   bool lane_end = false;
   bool mismatch = false;
   bool resync = false;
+  bool placed = false;  // lane and position hold
+  uint32_t lane = 0;
+  uint32_t position = 0;
 };
 
 class Cursor {
  public:
   Step advance(const Plan &plan, uint64_t active, const KernelKey &key);
+  // How many kernels will follow, as far as the plan knows, before the request's last one, and before the last one that
+  // goes to the same stream unless `anywhere`. At most `most`.
+  uint32_t ahead(const Plan &plan, bool anywhere, uint32_t most) const;
+  void skip(const Plan &plan, uint32_t count);  // so many came as expected
   // At a request boundary, or at no place at all: a new plan may be taken now.
   bool at_boundary() const { return !placed_ || position_ == 0; }
+  // Of the kernel expected next, where the last one had a place.
+  uint32_t lane() const { return lane_; }
+  uint32_t position() const { return position_; }
   void restart();  // a new plan, or a request boundary that the application marked
 
  private:

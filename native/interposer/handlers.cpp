@@ -50,6 +50,9 @@ uint32_t groups(uint32_t items, uint32_t block) {
 
 hip::Error Handlers::hipLaunchKernel(const void *function, Dim3 grid, Dim3 block, void **args, size_t shared,
                                      Stream stream) {
+  if (const Repeat next(client, function, grid, block, stream); next) {
+    return runtime.hipLaunchKernel(function, grid, block, args, shared, next.target());
+  }
   const Ways issue([&](Stream on) { return runtime.hipLaunchKernel(function, grid, block, args, shared, on); },
                    [&](Stream on, Event start, Event stop) {
                      return runtime.hipExtLaunchKernel(function, grid, block, args, shared, on, start, stop, 0);
@@ -103,6 +106,10 @@ hip::Error Handlers::hipModuleLaunchKernel(Function function, uint32_t grid_x, u
                                            Stream stream, void **args, void **extra) {
   const Dim3 grid{grid_x, grid_y, grid_z};
   const Dim3 block{block_x, block_y, block_z};
+  if (const Repeat next(client, function, grid, block, stream); next) {
+    return runtime.hipModuleLaunchKernel(function, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared,
+                                         next.target(), args, extra);
+  }
   Dim3 items{};
   const bool movable = in_items(grid, block, items) && runtime.ext_module_launch();
   const Ways issue(
@@ -378,6 +385,7 @@ void Handlers::mark_begins(const char *message) {
   const std::string &wanted = client.options.request_range;
   Marks &marks = client.thread().marks;
   if (wanted.empty() || (message && strncmp(message, wanted.c_str(), wanted.size()) == 0)) {
+    client.thread().leave_run();
     marks.began_ns = now_ns();
     marks.model = nullptr;
     ++marks.count;

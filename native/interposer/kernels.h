@@ -38,6 +38,8 @@ class Kernels {
   // `by_pointer`: a host pointer as hipLaunchKernel takes it, else a hipFunction_t. `stream` tells the device.
   Found find(Cache &cache, const Runtime &runtime, const void *function, bool by_pointer, hip::Stream stream);
 
+  // Changes when functions may have other names.
+  uint32_t epoch() const { return epoch_.load(std::memory_order_acquire); }
   NameId intern(const std::string &name);
   std::string name(NameId id);
   void forget_functions();

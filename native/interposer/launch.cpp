@@ -17,6 +17,7 @@ void refresh(Client &client, Track &track, uint32_t device_cus) {
       track.pending.flush(*track.counters);
     }
     track.plan = std::move(plan);
+    track.functions.clear();
     track.cursor.restart();
     track.request_began_ns = 0;
     track.counters = &client.stats.counters_of(track.plan ? track.plan->generation : 0);
@@ -107,6 +108,7 @@ hip::Error move(Client &client, const Runtime &runtime, AppStream &stream, Maske
     runtime.hipStreamSynchronize(target.handle);
     runtime.hipGetLastError();
     client.broken.store(true, std::memory_order_relaxed);
+    client.streams.changed();
   }
   return hip::success;
 }
@@ -118,22 +120,65 @@ bool other_device(Client &client, const Runtime &runtime, hip::Stream stream) {
          current != 0;
 }
 
+// What this thread launches at this place of the plan, for later runs.
+void learn(const Client &client, Track &track, const Step &step, const Launch &launch) {
+  const uint32_t epoch = client.kernels.epoch();
+  if (track.functions.empty() || track.functions_epoch != epoch) {
+    track.functions_epoch = epoch;
+    track.functions.assign(track.plan->lanes.size(), {});
+  }
+  auto &functions = track.functions[step.lane];
+  functions.resize(track.plan->lanes[step.lane].keys.size(), nullptr);
+  functions[step.position] = launch.function;
+}
+
+bool lasts(eclip_reason why) { return why != ECLIP_PASS_FORK_FAILED && why != ECLIP_PASS_CAPTURING; }
+
+// After a launch that went to `target`: foresees those that follow it there. `owned`: the stream whose order they keep.
+void open_run(Client &client, Thread &thread, Track &track, const Launch &launch, hip::Stream target,
+              AppStream *owned) {
+  Run &run = thread.run;
+  run.streams = client.streams.changes();
+  run.kernels = client.kernels.epoch();
+  run.table = track.asked_generation;
+  const auto &functions = track.functions[track.cursor.lane()];
+  const uint32_t next = track.cursor.position();
+  const uint32_t most = track.cursor.ahead(*track.plan, !owned, Pending::most);
+  uint32_t length = 0;
+  while (length < most && functions[next + length]) {
+    ++length;
+  }
+  const bool implicit = hip::is_null(launch.stream) || hip::is_per_thread(launch.stream);
+  if (length == 0 || client.streams.capture_in_progress() || (implicit && client.streams.several_devices())) {
+    return;
+  }
+  run.track = &track;
+  run.owned = owned;
+  run.stream = launch.stream;
+  run.target = target;
+  run.keys = track.plan->keys.data();
+  run.lane = track.plan->lanes[track.cursor.lane()].keys.data() + next;
+  run.functions = functions.data() + next;
+  run.done = 0;
+  run.length = length;
+}
+
 // Under the stream's lock. ECLIP_PASS_WHOLE_GPU and a null target: the plan wants it where it is.
-hip::Error settle(Client &client, const Runtime &runtime, AppStream &stream, Track &track, const Step &step,
-                  eclip_reason why, const Launch &launch, const Issue &issue) {
+hip::Error settle(Client &client, const Runtime &runtime, Thread &thread, AppStream &stream, Track &track,
+                  const Step &step, eclip_reason why, const Launch &launch, const Issue &issue) {
+  stream.ownership.take(*thread.seat);
   MaskedStream *target = nullptr;
   if (why == ECLIP_PASS_WHOLE_GPU && step.stream != whole_gpu) {
     target = client.streams.masked(runtime, stream, *track.plan, static_cast<size_t>(step.stream), why);
   }
   hip::Error error = hip::success;
+  const Joining joining = stream.kind == AppStream::Kind::Null ? client.streams.null_joining() : Joining::Eager;
   if (target) {
-    const Joining joining = stream.kind == AppStream::Kind::Null ? client.streams.null_joining() : Joining::Eager;
     const bool hop_follows = step.next >= 0 && step.next != step.stream;
     const uint64_t touches = client.streams.touches(stream);
     const Steps steps = stream.order.before(target, joining, hop_follows, touches);
     if (prepare(runtime, stream, *target, steps)) {
       error = move(client, runtime, stream, *target, steps, touches, launch, issue);
-      stream.quiet.store(false, std::memory_order_relaxed);
     } else {
       target = nullptr;
       why = ECLIP_PASS_FORK_FAILED;
@@ -142,11 +187,17 @@ hip::Error settle(Client &client, const Runtime &runtime, AppStream &stream, Tra
   if (!target) {
     stream.order.stayed();
     error = issue.plain(launch.stream);
-    stream.quiet.store(true, std::memory_order_relaxed);
   }
   count_launch(step, track, target != nullptr, why);
   if (step.known && stream.order.hopped()) {
     bump(track.counters->models[step.model].hops);
+  }
+  if (step.placed && launch.movable && why != ECLIP_PASS_DENIED && lasts(why)) {
+    learn(client, track, step, launch);
+    const bool free = !target || joining == Joining::ByRuntime;
+    if (free && stream.ownership.owned_by(*thread.seat) && stream.order.steady(target)) {
+      open_run(client, thread, track, launch, target ? target->handle : launch.stream, &stream);
+    }
   }
   return error;
 }
@@ -172,16 +223,17 @@ hip::Error decide(Client &client, const Runtime &runtime, Thread &thread, AppStr
     if (why == ECLIP_PASS_WHOLE_GPU && client.broken.load(std::memory_order_relaxed)) {
       why = ECLIP_PASS_FORK_FAILED;
     }
-  } else if (client.options.mode == ECLIP_OBSERVE) {
-    why = ECLIP_PASS_OBSERVING;
   }
-  const bool stays = why != ECLIP_PASS_WHOLE_GPU || step.stream == whole_gpu;
-  if (stays && stream.quiet.load(std::memory_order_relaxed)) {
-    count_launch(step, track, false, why);
+  if (client.options.mode == ECLIP_OBSERVE) {  // nothing ever moves, so there is no order to keep
+    count_launch(step, track, false, ECLIP_PASS_OBSERVING);
+    if (step.placed) {
+      learn(client, track, step, launch);
+      open_run(client, thread, track, launch, launch.stream, nullptr);
+    }
     return issue.plain(launch.stream);
   }
   const std::lock_guard<std::mutex> lock(stream.mutex);
-  return settle(client, runtime, stream, track, step, why, launch, issue);
+  return settle(client, runtime, thread, stream, track, step, why, launch, issue);
 }
 
 }  // namespace
@@ -192,6 +244,7 @@ KernelKey key_of(const Launch &launch, NameId name) {
 
 hip::Error launch(const Entry &, Client &client, const Runtime &runtime, const Launch &launch, const Issue &issue) {
   Thread &thread = client.thread();
+  thread.leave_run();
   const Device &device = client.streams.device(runtime);
   AppStream *stream = other_device(client, runtime, launch.stream)
                           ? nullptr

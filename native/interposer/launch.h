@@ -27,6 +27,44 @@ class Issue {
   ~Issue() = default;
 };
 
+// The next launch of a run (thread.h), if it is one: `true` says so, and that it goes to `target`. It must be gone before
+// anything but that launch is done.
+class Repeat {
+ public:
+  Repeat(const Client &client, const void *function, hip::Dim3 grid, hip::Dim3 block, hip::Stream stream) {
+    Thread *thread = Client::known_thread();
+    if (!thread || !thread->run.expects(function, grid, block, stream)) {
+      return;
+    }
+    Run &run = thread->run;
+    if (run.owned) {
+      if (!run.owned->ownership.enter(*thread->seat)) {
+        return;
+      }
+      inside_ = thread->seat;
+    }
+    if (run.table == client.slot.generation() && run.streams == client.streams.changes() &&
+        run.kernels == client.kernels.epoch()) {
+      ++run.done;
+      run_ = &run;
+    }
+  }
+  ~Repeat() {
+    if (inside_) {
+      Ownership::leave(*inside_);
+    }
+  }
+  Repeat(const Repeat &) = delete;
+  Repeat &operator=(const Repeat &) = delete;
+
+  explicit operator bool() const { return run_; }
+  hip::Stream target() const { return run_->target; }
+
+ private:
+  const Run *run_ = nullptr;
+  Seat *inside_ = nullptr;
+};
+
 hip::Error launch(const Entry &entry, Client &client, const Runtime &runtime, const Launch &launch, const Issue &issue);
 
 // A launch that is never moved, for a reason known beforehand.

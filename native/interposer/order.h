@@ -66,6 +66,10 @@ class Order {
   Masked *unsettled() const { return last_; }
   // The masked stream of the last kernel, to hop from.
   Masked *previous() const { return last_ ? last_ : joined_; }
+  // Another kernel for `target`, null for the application's own stream, needs nothing beside it and changes nothing here.
+  bool steady(const Masked *target) const {
+    return started_ && last_target_ == target && last_ == target && !joined_ && !(target && event_bound_);
+  }
   // The last two kernels ran on different streams.
   bool hopped() const { return hopped_; }
 

@@ -146,6 +146,7 @@ void Streams::created(const Runtime &runtime, hip::Stream handle, bool blocking,
   if (blocking) {
     // First the count, so that no kernel of the null stream is left to the runtime any more; then what already was.
     blocking_.fetch_add(1, std::memory_order_acq_rel);
+    changed();
     settle_null(runtime, handle);
   }
 }
@@ -157,6 +158,7 @@ void Streams::settle_null(const Runtime &runtime, hip::Stream newcomer) {
     return;
   }
   const Lock lock(null_->mutex);
+  null_->ownership.revoke();
   MaskedStream *last = null_->order.unsettled();
   if (!last) {
     return;
@@ -198,7 +200,7 @@ void Streams::recycle(AppStream *stream) {
   }
   stream->id.store(0, std::memory_order_release);
   stream->order = Order<MaskedStream>();
-  stream->quiet.store(false, std::memory_order_relaxed);
+  changed();
   stream->cached_generation = ~0ull;
   spare_.push_back(stream);
   epoch_.fetch_add(1, std::memory_order_acq_rel);
@@ -232,7 +234,7 @@ void Streams::device_reset() {
   captures_.store(0, std::memory_order_relaxed);
   if (null_) {
     null_->order = Order<MaskedStream>();
-    null_->quiet.store(false, std::memory_order_relaxed);
+    changed();
     null_->cached_generation = ~0ull;
     null_->fork_event = nullptr;
   }
@@ -252,6 +254,7 @@ void Streams::per_thread_used(const Runtime &runtime, StreamCache &cache) {
     cache.per_thread = add(hip::per_thread(), AppStream::Kind::PerThread, 0);
   }
   blocking_.fetch_add(1, std::memory_order_acq_rel);
+  changed();
   settle_null(runtime, hip::per_thread());
 }
 
@@ -259,6 +262,7 @@ void Streams::capture_begins(hip::Stream handle) {
   const Lock lock(mutex_);
   if (capturing_.insert(handle).second) {
     captures_.fetch_add(1, std::memory_order_relaxed);
+    changed();
   }
 }
 
@@ -438,6 +442,7 @@ bool Streams::retire(const Runtime &runtime, MaskedStream &masked) {
     return false;
   }
   if (masked.owner) {
+    masked.owner->ownership.revoke();
     masked.owner->order.forget(&masked);
     masked.owner->cached_generation = ~0ull;
   }

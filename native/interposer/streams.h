@@ -1,7 +1,8 @@
 // The application's streams as we know them, and the masked streams that we made for them.
 //
-// Locks: an AppStream's own mutex is held from the first to the last packet of a redirected launch; the pool's mutex is
-// taken inside it, never the other way round (retiring tries the owner's lock only).
+// Locks: an AppStream's own mutex is held from the first to the last packet of a launch, or the thread owns the stream
+// and the launch changes nothing; the pool's mutex is taken inside it, never the other way round (retiring tries the
+// owner's lock only).
 #pragma once
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include "eclip/slot.h"
 #include "options.h"
 #include "order.h"
+#include "ownership.h"
 #include "plan.h"
 #include "runtime.h"
 #include "stats.h"
@@ -36,6 +38,7 @@ struct AppStream {
   enum class Kind { Null, PerThread, Blocking, NonBlocking };
 
   std::mutex mutex;
+  Ownership ownership;
   std::atomic<uint64_t> id{0};
   hip::Stream handle = nullptr;
   Kind kind = Kind::Null;
@@ -43,8 +46,6 @@ struct AppStream {
   bool user_masked = false;
   int device = 0;
   Order<MaskedStream> order;
-  // The last kernel stayed on the stream itself: another one that stays changes nothing and needs no lock.
-  std::atomic<bool> quiet{false};
   hip::Event fork_event = nullptr;
   // For the plan of `cached_generation`: the masked stream of each of its sets, or why there is none.
   uint64_t cached_generation = ~0ull;
@@ -94,6 +95,7 @@ class Streams {
 
   bool capture_in_progress() const { return captures_.load(std::memory_order_relaxed) != 0; }
   bool capturing(const Runtime &runtime, hip::Stream handle) const;
+  bool several_devices() const { return device_.count > 1; }
   // How kernels of the null stream are ordered now.
   Joining null_joining() const {
     return blocking_.load(std::memory_order_acquire) != 0 ? Joining::Eager : Joining::ByRuntime;
@@ -105,6 +107,10 @@ class Streams {
   void touch(hip::Stream handle);
   void touch_all();
   uint64_t touches(const AppStream &stream) const;
+
+  // Changes with the application's streams, before what was expected of them can be wrong.
+  uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
+  void changed() { changes_.fetch_add(1, std::memory_order_acq_rel); }
 
   // The masked stream of set `index` for this application stream, whose mutex is held. Null: `why` tells.
   MaskedStream *masked(const Runtime &runtime, AppStream &stream, const Plan &plan, size_t index, eclip_reason &why);
@@ -131,6 +137,7 @@ class Streams {
   std::vector<std::unique_ptr<MaskedStream>> masked_;
   std::unordered_set<hip::Stream> capturing_;
   AppStream *null_ = nullptr;
+  std::atomic<uint64_t> changes_{0};
   std::atomic<uint64_t> epoch_{1};     // bumped when a handle dies
   std::atomic<uint64_t> releases_{0};  // bumped when a masked stream may have become free
   std::atomic<uint32_t> captures_{0};

@@ -96,13 +96,15 @@ Runtime *resolve(void *hip, void *roctx) {
 
 }  // namespace
 
-// Found at the first call that needs it, again while there is none, and once more when roctx comes later.
-const Runtime *find_runtime(bool for_roctx) {
-  static std::atomic<const Runtime *> found{nullptr};
-  const Runtime *runtime = found.load(std::memory_order_acquire);
-  if (runtime && (!for_roctx || runtime->roctxRangePushA || runtime->roctxRangeStartA)) {
-    return runtime;
-  }
+namespace {
+
+std::atomic<const Runtime *> known_runtime{nullptr};
+
+bool serves(const Runtime *runtime, bool for_roctx) {
+  return runtime && (!for_roctx || runtime->roctxRangePushA || runtime->roctxRangeStartA);
+}
+
+const Runtime *search_runtime(const Runtime *known) {
   if (!real_dlsym()) {
     return nullptr;
   }
@@ -112,13 +114,21 @@ const Runtime *find_runtime(bool for_roctx) {
     roctx = mapped_library("librocprofiler-sdk-roctx.so");
   }
   if (!hip && !roctx) {
-    return runtime;
+    return known;
   }
   Runtime *fresh = resolve(hip, roctx);
-  const Runtime *expected = runtime;
+  const Runtime *expected = known;
   // Old ones are leaked: another thread may be using them. It happens twice at most.
-  return found.compare_exchange_strong(expected, fresh) ? fresh : expected;
+  return known_runtime.compare_exchange_strong(expected, fresh) ? fresh : expected;
 }
+
+// Found at the first call that needs it, again while there is none, and once more when roctx comes later.
+inline const Runtime *find_runtime(bool for_roctx) {
+  const Runtime *runtime = known_runtime.load(std::memory_order_acquire);
+  return __builtin_expect(serves(runtime, for_roctx), 1) ? runtime : search_runtime(runtime);
+}
+
+}  // namespace
 
 namespace {
 

@@ -20,6 +20,13 @@ void Pending::add(eclip_counters &counters, eclip_model_counters *of, bool moved
   }
 }
 
+void Pending::again(eclip_counters &counters, uint32_t times) {
+  count += times;
+  if (count >= most) {
+    flush(counters);
+  }
+}
+
 void Pending::flush(eclip_counters &counters) {
   if (count == 0) {
     return;
@@ -56,7 +63,17 @@ Track &Thread::track(uint64_t stream_id) {
   return *tracks.back();
 }
 
+void Thread::leave_run() {
+  if (run.done != 0) {
+    run.track->cursor.skip(*run.track->plan, run.done);
+    run.track->pending.again(*run.track->counters, run.done);
+  }
+  run.done = run.length = 0;
+}
+
 Thread::~Thread() {
+  leave_run();
+  seat->give_back();
   for (const auto &track : tracks) {
     if (track->counters) {
       track->pending.flush(*track->counters);

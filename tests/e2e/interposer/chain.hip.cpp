@@ -109,6 +109,20 @@ uint32_t unsynchronised() {
   return buffer.hash();
 }
 
+// A copy that is still under way when the kernels behind it are launched.
+uint32_t behind_copies() {
+  Buffer buffer;
+  uint32_t *host;
+  CHECK(hipHostMalloc(reinterpret_cast<void **>(&host), words * 4, 0));
+  for (int turn = 0; turn < requests; ++turn) {
+    host[0] = static_cast<uint32_t>(turn);
+    CHECK(hipMemcpyAsync(buffer.data, host, words, hipMemcpyHostToDevice, nullptr));
+    request(buffer, nullptr, static_cast<uint32_t>(turn));
+    CHECK(hipStreamSynchronize(nullptr));
+  }
+  return buffer.hash();
+}
+
 // The null stream and two blocking streams take turns on one buffer, ordered by nothing but the null stream's rule.
 uint32_t null_among_blocking() {
   Buffer buffer;
@@ -476,6 +490,7 @@ const std::map<std::string, uint32_t (*)()> variants = {
     {"priority", on_priority},
     {"own-mask", on_own_mask},
     {"unsynchronised", unsynchronised},
+    {"behind-copies", behind_copies},
     {"null-among-blocking", null_among_blocking},
     {"null-then-per-thread-copy", null_then_per_thread_copy},
     {"threads-on-streams", threads_on_streams},

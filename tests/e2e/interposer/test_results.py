@@ -9,7 +9,7 @@ import pytest
 
 REQUESTS = 12
 REDIRECTED = [
-    "null", "blocking", "non-blocking", "per-thread", "unsynchronised", "null-among-blocking",
+    "null", "blocking", "non-blocking", "per-thread", "unsynchronised", "behind-copies", "null-among-blocking",
     "null-then-per-thread-copy", "threads-on-streams", "threads-on-per-thread", "threads-on-null",
     "threads-share-a-stream", "copies", "events", "callbacks", "graph", "ext-launch", "module-launch", "dlsym",
     "fork-after-use", "fork-before-use", "exit-while-running", "device-reset", "stream-churn", "failing-launch",

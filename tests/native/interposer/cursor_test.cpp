@@ -51,6 +51,40 @@ TEST(Cursor, TellsWhereTheNextKernelGoes) {
   EXPECT_EQ(cursor.advance(plan, 0, key_of('b')).next, 0);
 }
 
+TEST(Cursor, ForeseesKernelsShortOfTheLastOneOfTheirGroupAndRequest) {
+  const Plan plan = plan_of({{"abcdefg", "0000111"}});
+  Cursor cursor;
+  EXPECT_EQ(cursor.ahead(plan, false, 9), 0u);  // no place yet
+  std::string ahead, anywhere;
+  for (char letter : std::string("abcdefg")) {
+    cursor.advance(plan, 0, key_of(letter));
+    ahead += char('0' + cursor.ahead(plan, false, 9));
+    anywhere += char('0' + cursor.ahead(plan, true, 9));
+  }
+  EXPECT_EQ(ahead, "2100100");
+  EXPECT_EQ(anywhere, "5432100");
+  cursor.advance(plan, 0, key_of('a'));
+  EXPECT_EQ(cursor.ahead(plan, true, 2), 2u);
+}
+
+TEST(Cursor, AfterKernelsThatWereSkippedItIsWhereItWouldBeIfItHadSeenThem) {
+  const std::string request = "abacabadabacabae";
+  const Plan plan = plan_of({{request, "0123012301230123"}});
+  for (uint32_t skipped = 1; skipped + 1 < request.size(); ++skipped) {
+    Cursor seen, skipping;
+    follow(plan, request.substr(0, skipped + 1), seen);
+    follow(plan, request.substr(0, 1), skipping);
+    skipping.skip(plan, skipped);
+    EXPECT_EQ(skipping.position(), seen.position());
+    // The next kernels are left out, so that both look for their place by what they remember.
+    const std::string rest = request.substr(std::min<size_t>(skipped + 3, request.size()));
+    const Followed expected = follow(plan, rest + request, seen);
+    const Followed result = follow(plan, rest + request, skipping);
+    EXPECT_EQ(result.streams, expected.streams);
+    EXPECT_EQ(result.mismatches, expected.mismatches);
+  }
+}
+
 TEST(Cursor, WhatComesBeforeTheFirstRequestIsNoMismatch) {
   const Followed result = follow(plan_of({{"abc", "012"}}), "xyxabcabc");
   EXPECT_EQ(result.streams, "???012012");

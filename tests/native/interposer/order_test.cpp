@@ -162,4 +162,22 @@ TEST(Order, AMaskedStreamThatIsGoneIsNotWaitedFor) {
   EXPECT_FALSE(order.before(&other, Joining::ByRuntime, false, 0).hop);
 }
 
+TEST(Order, IsSteadyWhereAnotherKernelOfTheSameKindChangesNothing) {
+  int masked = 0;
+  int other = 0;
+  Order<int> order;
+  EXPECT_FALSE(order.steady(nullptr));
+  order.stayed();
+  EXPECT_TRUE(order.steady(nullptr));
+  EXPECT_FALSE(order.steady(&masked));
+  order.launched(&masked, order.before(&masked, Joining::ByRuntime, false, 0), 0);
+  EXPECT_TRUE(order.steady(&masked));
+  EXPECT_FALSE(order.steady(&other));
+  EXPECT_FALSE(order.steady(nullptr));
+  order.launched(&masked, order.before(&masked, Joining::ByRuntime, true, 1), 1);
+  EXPECT_FALSE(order.steady(&masked));  // its event would no longer stand for all of the stream
+  order.launched(&masked, order.before(&masked, Joining::Eager, false, 2), 2);
+  EXPECT_FALSE(order.steady(&masked));
+}
+
 }  // namespace
