@@ -19,6 +19,7 @@ TESTS = LIBRARIES / "interposer"
 INTERPOSER = Path(os.environ.get("ECLIP_TEST_INTERPOSER") or LIBRARIES.parent / "libeclip_hip.so")
 PRELOAD = ":".join(filter(None, (os.environ.get("ECLIP_TEST_PRELOAD_FIRST"), str(INTERPOSER))))
 """A sanitizer's runtime comes first where the interposer is built with one."""
+THIRD_PARTY = "third-party"
 TIMEOUT_SECONDS = 240
 
 CU_SETS = (0x0111111111111111, 0x0555555555555555, 0x0777777777777777)
@@ -65,6 +66,13 @@ def make_table(
 def profiling_table(profiling: Profiling) -> bytes:
     """The table of a slot in profile mode."""
     return table.pack(Table("MI50", 60, tuple(Stream(s.bit_count(), s) for s in CU_SETS), (), (), profiling))
+
+
+def command(variant: str, requests: int) -> list[str]:
+    """The chain program, or the one that uses the distribution's libraries."""
+    if variant == THIRD_PARTY:
+        return [str(LIBRARIES / "third_party"), str(requests)]
+    return [str(TESTS / "chain"), variant, str(requests)]
 
 
 @dataclass
@@ -124,7 +132,7 @@ class Bench:
     def bare(self, variant: str, requests: int) -> str:
         """The result without the interposer."""
         done = subprocess.run(
-            [str(TESTS / "chain"), variant, str(requests)],
+            command(variant, requests),
             env=self.environment(),
             capture_output=True,
             text=True,
@@ -149,7 +157,7 @@ class Bench:
         slot.set_active(active)
         slot_variables = {"LD_PRELOAD": PRELOAD, "ECLIP_SLOT": str(slot.folder), "ECLIP_MODE": mode}
         process = subprocess.Popen(
-            [str(TESTS / "chain"), variant, str(requests)],
+            command(variant, requests),
             env=self.environment(**slot_variables, **more),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
