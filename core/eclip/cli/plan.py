@@ -107,8 +107,8 @@ def plan(
     from eclip.report import shapes
 
     changes = mix.Changes(
-        weights=values.named("--weight", weight or [], values.positive, "W"),
-        latencies_ms=values.named("--latency", latency or [], values.positive, "MS"),
+        weights=values.named("--weight", weight or [], values.positive, "W (a number above 0)"),
+        latencies_ms=values.named("--latency", latency or [], values.positive, "MS (a number above 0)"),
         limits=values.named("--limit", limit or [], values.span, "MIN:MAX"),
         options={
             "strategy": strategy,

@@ -35,6 +35,8 @@ class Check:
 
 def runtime(answer: Mapping[str, Any]) -> Check:
     """The HIP runtime: there, and young enough."""
+    if "hipErrorNoDevice" in answer["error"]:
+        return Check("HIP runtime", Verdict.BAD, "is there, and finds no GPU that it could use")
     if not answer["version"]:
         return Check(
             "HIP runtime", Verdict.BAD, f"{answer['error']}; install it (Debian: apt-get install libamdhip64-5)"

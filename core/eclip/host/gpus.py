@@ -19,6 +19,10 @@ def named(value: str) -> Gpu:
     if not (colon and index.isdecimal()):
         folder, index = value, ""
     if not Path(folder).is_dir():
+        if "/" in value:
+            raise InputError(
+                f"--gpu {value}: there is no folder {folder}; give a KFD topology tree, or a product as MI50"
+            )
         return products.gpu_for(value)
     found = kfd.read_gpus(Path(folder))
     if not index and len(found) > 1:

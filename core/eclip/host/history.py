@@ -88,6 +88,8 @@ class History:
         """The first look at which all these workers were warm, and the last one before `until`; None if there is no
         time between them."""
         needed = tuple(workers)
+        if not needed:
+            return None
         warm = [look for look in self._course if look.at <= until and _warm(look, needed)]
         return (warm[0], warm[-1]) if len(warm) > 1 else None
 

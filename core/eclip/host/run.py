@@ -64,6 +64,7 @@ class Run:
 
         Leaves no program and no slot.
         """
+        self.began = self.ended = time.monotonic()
         with self._inbox.open(), control.opened(self._root, self.file) as door:
             try:
                 self._loop(door, seconds, enough)

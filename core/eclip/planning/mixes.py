@@ -85,6 +85,8 @@ def check(gpu: Gpu, workloads: Sequence[Workload], options: Options) -> None:
     ):
         if value not in known:
             raise InputError(f"{what} {value!r} is not known; should be one of {', '.join(known)}")
+    if options.max_streams is not None and options.max_streams < 0:
+        raise InputError(f"stream budget {options.max_streams} must not be negative")
     for workload in workloads:
         _fits(gpu, workload)
 

@@ -159,7 +159,8 @@ def _worker(run: Run, gpu: SharedGpu, worker: str, steady: tuple[Look, Look] | N
 
 
 def _notes(gpu: Mapping[str, Any]) -> list[str]:
-    notes = [f"GPU {gpu['gpu']} ({gpu['product']}), strategy {gpu['strategy']}."]
+    how = f"strategy {gpu['strategy']}" if gpu["plan"] else "never planned"
+    notes = [f"GPU {gpu['gpu']} ({gpu['product']}), {how}."]
     if gpu["timeScale"] != 1:
         notes.append(f"Emulated: 1 µs of GPU time took {gpu['timeScale']:g} µs; times and rates above are in GPU time.")
     steady = gpu["steady"]

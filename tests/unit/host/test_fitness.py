@@ -51,3 +51,11 @@ def test_the_queue_budget_counts_processes_as_well_as_queues():
     assert "6 workers" in fitness.queue_budget("GPU 0", GPU, PRODUCT).finding
     paper = products.product("mi50-paper")
     assert "2 workers" in fitness.queue_budget("GPU 0", GPU, paper).finding
+
+
+def test_a_runtime_without_a_gpu_is_not_said_to_be_missing():
+    found = fitness.runtime(
+        {"version": 0, "devices": 0, "checks": [], "error": "hipGetDeviceCount: hipErrorNoDevice (100)"}
+    )
+
+    assert (found.verdict, "install" in found.finding) == (fitness.Verdict.BAD, False)

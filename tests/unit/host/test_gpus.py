@@ -25,3 +25,8 @@ def test_a_gpu_that_is_not_there_is_refused_by_name(which):
 def test_the_refusal_lists_what_is_there():
     with pytest.raises(InputError, match="0x0000000000000def"):
         gpus.chosen(TWO, 5, "c.yaml")
+
+
+def test_a_folder_that_is_not_there_is_no_product(tmp_path):
+    with pytest.raises(InputError, match=r"missing: there is no folder .*missing; give a KFD topology tree"):
+        gpus.named(f"{tmp_path}/missing")

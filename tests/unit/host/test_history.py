@@ -58,3 +58,11 @@ def test_the_steady_part_begins_when_the_last_worker_is_warm_and_ends_before_the
 
 def test_a_run_in_which_a_worker_never_got_warm_has_no_steady_part():
     assert history(look(0), look(1, a=9), look(2, a=19)).steady(["a", "b"], until=9) is None
+
+
+def test_nobody_is_never_steady():
+    history = History()
+    history.note(Look(1.0, {}))
+    history.note(Look(2.0, {}))
+
+    assert history.steady((), 3.0) is None

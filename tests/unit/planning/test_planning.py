@@ -171,6 +171,7 @@ def test_streams_of_a_part_of_the_mix_are_those_that_exist_where_they_share_no_m
         ((Workload("a", PHASES),), {"strategy": "magic"}, "strategy 'magic' is not known.*kernel-groups"),
         ((Workload("a", PHASES),), {"solver": "gurobi"}, "solver 'gurobi'"),
         ((Workload("a", PHASES),), {"objective": "joy"}, "objective 'joy'"),
+        ((Workload("a", PHASES),), {"max_streams": -2}, "stream budget -2 must not be negative"),
         ((Workload("a", PHASES),), {"sizes": (20, 60)}, "size 20 is not in profile p"),
         ((Workload("a", PHASES),), {"objective": "latency"}, "latency objective for at least one worker"),
         (tuple(Workload(n, PHASES) for n in "abcd"), {"sizes": "paper"}, "2 and 3 workers, not 4"),
