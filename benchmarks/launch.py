@@ -88,16 +88,41 @@ class Cost:
     processor: float
 
 
-def launch_cost(bench: Bench, gpu: EmulatedGpu, slot_table: bytes | None, mode: str) -> Cost:
+def launch_cost(bench: Bench, gpu: EmulatedGpu, slot_table: bytes | None, mode: str, *arguments: str) -> Cost:
     """One run of the launching program; its first batches, in which HIP loads the kernel, are left out."""
-    lines = bench.run(gpu, [str(PROGRAMS / "launches"), str(BATCHES)], slot_table, mode).splitlines()[WARM_UP:]
+    command = [str(PROGRAMS / "launches"), str(BATCHES), *arguments]
+    lines = bench.run(gpu, command, slot_table, mode).splitlines()[WARM_UP:]
     batches = [[float(value) for value in line.split()] for line in lines]
     return Cost(*(statistics.quantiles(column, n=10)[0] for column in zip(*batches, strict=True)))
 
 
-def compare(bench: Bench, gpu: EmulatedGpu, slot_table: bytes, mode: str, rounds: int) -> tuple[list[Cost], list[Cost]]:
+@dataclass(frozen=True)
+class Way:
+    """One way of running under the interposer, and the arguments of the bare program that it is held against."""
+
+    name: str
+    mode: str
+    stream: int
+    """Of the table, for all kernels."""
+    bare: tuple[str, ...] = ()
+
+
+WAYS = (
+    Way("observe", "observe", OWN_STREAM),
+    Way("kernels left on their stream", "enforce", OWN_STREAM),
+    Way("null stream, all on one masked stream", "enforce", 0),
+    Way("the same against HIP's own masked stream", "enforce", 0, ("masked",)),
+)
+
+
+def compare(bench: Bench, gpu: EmulatedGpu, length: int, way: Way, rounds: int) -> tuple[list[Cost], list[Cost]]:
     """Runs without and with the interposer, in turn."""
-    pairs = [(launch_cost(bench, gpu, None, ""), launch_cost(bench, gpu, slot_table, mode)) for _ in range(rounds)]
+    request = (Kernel(0, (60, 1, 1), (64, 1, 1), 0),) * length
+    slot_table = lookup_table(["nothing"], request, [(0, length - 1, way.stream)])
+    pairs = [
+        (launch_cost(bench, gpu, None, "", *way.bare), launch_cost(bench, gpu, slot_table, way.mode))
+        for _ in range(rounds)
+    ]
     return [bare for bare, _ in pairs], [ours for _, ours in pairs]
 
 
@@ -113,20 +138,14 @@ def print_throughput(bench: Bench, rounds: int) -> None:
     print("launch throughput in parts of bare HIP, pairs of runs in turn: median (lowest-highest); goal 0.95")
     print(f"{'kernels of a request, way':<46} {'by wall clock':>22} {'by processor time':>22} {'ns bare, ours':>14}")
     for length in LENGTHS:
-        request = (Kernel(0, (60, 1, 1), (64, 1, 1), 0),) * length
-        left = lookup_table(["nothing"], request, [(0, length - 1, OWN_STREAM)])
-        moved = lookup_table(["nothing"], request, [(0, length - 1, 0)])
-        ways = {
-            "observe": (left, "observe"),
-            "kernels left on their stream": (left, "enforce"),
-            "null stream, all on one masked stream": (moved, "enforce"),
-        }
-        for name, (slot_table, mode) in ways.items():
-            bare, ours = compare(bench, gpu, slot_table, mode, rounds)
+        for way in WAYS:
+            bare, ours = compare(bench, gpu, length, way, rounds)
             wall = ratios([cost.wall for cost in bare], [cost.wall for cost in ours])
             processor = ratios([cost.processor for cost in bare], [cost.processor for cost in ours])
             nanoseconds = [statistics.median(cost.processor for cost in costs) for costs in (bare, ours)]
-            print(f"{length:>4}, {name:<40} {wall:>22} {processor:>22} {nanoseconds[0]:>7.0f}{nanoseconds[1]:>7.0f}")
+            print(
+                f"{length:>4}, {way.name:<40} {wall:>22} {processor:>22} {nanoseconds[0]:>7.0f}{nanoseconds[1]:>7.0f}"
+            )
 
 
 def packets(bench: Bench, variant: str, groups: Sequence[tuple[int, int, int]] | None) -> int:
