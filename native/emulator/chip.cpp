@@ -76,27 +76,34 @@ void *map_shared(int fd) {
 
 }  // namespace
 
-Chip::Chip(const GpuConfig &gpu, double time_scale) {
+Chip::Chip(const GpuConfig &gpu, double time_scale, bool virtual_time) {
   if (gpu.chip_path.empty()) {
     file_ = static_cast<ChipFile *>(map_shared(-1));
-    prepare(gpu, time_scale);
+    prepare(gpu, time_scale, virtual_time);
     claim_client();
   } else {
     open_file(gpu.chip_path);
     const Maker maker(fd_);
-    move_in(gpu, time_scale);
+    move_in(gpu, time_scale, virtual_time);
   }
   clock_ = GpuClock(file_->summary.epoch_ns, time_scale);
 }
 
-void Chip::move_in(const GpuConfig &gpu, double time_scale) {
+double Chip::micros() const {
+  if (!virtual_time()) return clock_.micros();
+  double now;
+  __atomic_load(&file_->summary.now, &now, __ATOMIC_RELAXED);
+  return now;
+}
+
+void Chip::move_in(const GpuConfig &gpu, double time_scale, bool virtual_time) {
   bool inhabited = false;
   for (uint32_t client = 0; client < max_clients; client++) inhabited |= is_alive(client);
   /* A file that nobody lives in may hold a lock of a boot long past: start it anew. */
-  if (!inhabited) prepare(gpu, time_scale);
+  if (!inhabited) prepare(gpu, time_scale, virtual_time);
   const ChipSummary &summary = file_->summary;
   if (summary.version != chip_version || summary.compute_units != gpu.compute_units() ||
-      summary.time_scale != time_scale)
+      summary.time_scale != time_scale || (summary.virtual_time != 0) != virtual_time)
     throw std::runtime_error(gpu.chip_path + ": in use by programs with another configuration");
   claim_client();
 }
@@ -111,17 +118,19 @@ void Chip::open_file(const std::string &path) {
   file_ = static_cast<ChipFile *>(map_shared(fd_));
 }
 
-void Chip::prepare(const GpuConfig &gpu, double time_scale) {
+void Chip::prepare(const GpuConfig &gpu, double time_scale, bool virtual_time) {
   /* Totals outlive the processes that made them; the clock goes on, so that traces of one chip have one time. */
   ChipSummary &summary = file_->summary;
   const bool known = std::memcmp(summary.magic, chip_magic, sizeof chip_magic) == 0 &&
                      summary.version == chip_version && summary.compute_units == gpu.compute_units() &&
-                     summary.time_scale == time_scale && summary.epoch_ns <= wall_ns();
+                     summary.time_scale == time_scale && (summary.virtual_time != 0) == virtual_time &&
+                     summary.epoch_ns <= wall_ns();
   if (!known) std::memset(static_cast<void *>(&summary), 0, sizeof summary);
   std::memset(reinterpret_cast<char *>(file_) + sizeof summary, 0, sizeof *file_ - sizeof summary);
   summary.version = chip_version;
   if (!known) summary.epoch_ns = wall_ns();
   summary.time_scale = time_scale;
+  summary.virtual_time = virtual_time;
   summary.compute_units = gpu.compute_units();
   summary.idle_watts = gpu.costs.idle_watts;
   summary.clients = 0;

@@ -23,11 +23,14 @@ struct Finished {
 class Chip {
  public:
   /* Maps the chip's file, or makes one. Throws std::runtime_error. */
-  Chip(const GpuConfig &gpu, double time_scale);
+  Chip(const GpuConfig &gpu, double time_scale, bool virtual_time);
   Chip(const Chip &) = delete;
   Chip &operator=(const Chip &) = delete;
 
   const GpuClock &clock() const { return clock_; }
+  bool virtual_time() const { return file_->summary.virtual_time != 0; }
+  /* GPU time now: by the wall clock, or as far as the chip has been played. */
+  double micros() const;
   uint32_t compute_units() const { return file_->parameters.compute_units; }
   const eclip_chip &parameters() const { return file_->parameters; }
 
@@ -40,7 +43,8 @@ class Chip {
     Turn(const Turn &) = delete;
     Turn &operator=(const Turn &) = delete;
 
-    /* Plays the chip forward, up to the wall clock or the first moment at which somebody has to act. */
+    /* Plays the chip forward, up to the wall clock (unless time is virtual) or the first moment at which somebody has
+     * to act. */
     double advance();
     double now() const;
     /* Launches a kernel at `begin`, or now if that is past. no_ticket: the chip is full. */
@@ -78,8 +82,8 @@ class Chip {
 
  private:
   void open_file(const std::string &path);
-  void prepare(const GpuConfig &gpu, double time_scale);
-  void move_in(const GpuConfig &gpu, double time_scale);
+  void prepare(const GpuConfig &gpu, double time_scale, bool virtual_time);
+  void move_in(const GpuConfig &gpu, double time_scale, bool virtual_time);
   void claim_client();
   void lock();
   void unlock();

@@ -13,7 +13,7 @@
 namespace emulator {
 
 constexpr char chip_magic[8] = {'E', 'C', 'L', 'C', 'H', 'I', 'P', '\0'};
-constexpr uint32_t chip_version = 1;
+constexpr uint32_t chip_version = 2;
 constexpr uint32_t max_clients = 64;
 constexpr uint32_t max_queues = 1024; /* of one chip, over all processes */
 constexpr uint32_t max_tickets = 2048;
@@ -41,10 +41,11 @@ struct ChipSummary {
   uint64_t mask_calls; /* ioctls that set a queue's mask */
   uint64_t vram_used;
   uint64_t packets[packet_kinds];
+  uint64_t virtual_time; /* 1: GPU time does not follow the wall clock, it waits for the programs */
 };
 static_assert(offsetof(ChipSummary, epoch_ns) == 16 && offsetof(ChipSummary, now) == 40);
 static_assert(offsetof(ChipSummary, dead) == 88 && offsetof(ChipSummary, packets) == 120);
-static_assert(sizeof(ChipSummary) == 184);
+static_assert(sizeof(ChipSummary) == 192);
 
 struct Client {
   uint32_t used;

@@ -23,14 +23,15 @@ const eclip_running *find_running(const eclip_fluid &fluid, uint64_t id) {
 double Chip::Turn::now() const { return file_.fluid.now; }
 
 double Chip::Turn::advance() {
-  const double until = chip_.clock_.micros();
   ChipSummary &summary = file_.summary;
-  summary.most_behind = std::max(summary.most_behind, until - file_.fluid.now);
+  const double until = chip_.virtual_time() ? never : chip_.clock_.micros();
+  if (until < never) summary.most_behind = std::max(summary.most_behind, until - file_.fluid.now);
   for (;;) {
     uint32_t holder = max_clients;
     const double held = chip_.holding(holder);
     double bound = std::min({until, held, chip_.next_pending(), file_.next_rotation});
     if (file_.stalled_until > file_.fluid.now) bound = std::min(bound, file_.stalled_until);
+    if (bound == never && file_.fluid.count == 0) break; /* nothing will happen by itself */
     bound = std::max(bound, file_.fluid.now);
     if (const uint64_t id = eclip_fluid_advance(&file_.parameters, &file_.fluid, bound)) {
       chip_.finish(id);
@@ -41,7 +42,7 @@ double Chip::Turn::advance() {
     if (held <= file_.fluid.now && (holder == chip_.self_ || !chip_.pass_over(holder))) break;
   }
   chip_.bury_dead();
-  summary.now = file_.fluid.now;
+  __atomic_store(&summary.now, &file_.fluid.now, __ATOMIC_RELAXED);
   summary.microjoules = file_.fluid.joules_micro;
   summary.busy_cu_micros = file_.fluid.busy_cu_micros;
   summary.bytes = file_.fluid.bytes;

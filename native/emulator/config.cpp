@@ -106,6 +106,7 @@ GpuConfig gpu_of(const json &object, size_t index) {
 Config config_of(const json &object) {
   Config config;
   read_rate(object, "timeScale", config.time_scale, 0.001);
+  read(object, "virtualTime", config.virtual_time);
   read(object, "trace", config.trace_folder);
   read(object, "kernels", config.kernel_libraries);
   read_rate(object, "unknownWaveMicros", config.unknown_wave_micros, 0);

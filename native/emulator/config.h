@@ -55,6 +55,11 @@ struct GpuConfig {
 
 struct Config {
   double time_scale = 1; /* one GPU microsecond takes this many of the wall clock */
+  /* GPU time does not follow the wall clock. It stands while a program computes, but for 1 / time_scale of the CPU time
+   * that it takes, and passes at once while all programs wait. One that sleeps until a moment of the wall clock lets it
+   * pass by 1 / time_scale of what it sleeps. So results in GPU time do not depend on how fast or busy the host is, and
+   * nothing waits longer than the host needs. */
+  bool virtual_time = false;
   std::string trace_folder;
   std::vector<std::string> kernel_libraries;
   double unknown_wave_micros = 5; /* a wave of workgroups of a kernel that no library knows; 0: no time at all */

@@ -10,15 +10,18 @@ namespace {
 constexpr double never = std::numeric_limits<double>::infinity();
 /* Rounds before other threads of the process get at the queues. */
 constexpr int most_rounds = 64;
+/* CPU time that a program takes between two launches, or to go on after a wait. */
+constexpr double most_quiet_micros = 100;
 
 }  // namespace
 
 Device::Device(const Config &config, uint16_t index, Kernels &kernels, Events &events, Trace &trace)
     : gpu_(config.gpus[index]),
-      chip_(gpu_, config.time_scale),
+      chip_(gpu_, config.time_scale, config.virtual_time),
       around_{chip_, kernels, events, trace, gpu_, index},
       of_ticket_(max_tickets),
-      due_(never) {}
+      due_(never),
+      host_horizon_(never) {}
 
 Queue *Device::open_queue(uint32_t number, const Ring &ring) {
   uint32_t use;
@@ -36,7 +39,7 @@ void Device::close_queue(Queue *queue) {
     Chip::Turn turn(chip_);
     turn.close_queue(queue->use());
   }
-  around_.trace.write({TraceKind::queue_gone, around_.index, 0, queue->number(), 0, chip_.clock().micros(), 0, 0, 0});
+  around_.trace.write({TraceKind::queue_gone, around_.index, 0, queue->number(), 0, chip_.micros(), 0, 0, 0});
   queues_.erase(std::find_if(queues_.begin(), queues_.end(), [&](const auto &entry) { return entry.get() == queue; }));
 }
 
@@ -55,29 +58,71 @@ void Device::set_mask(Queue &queue, const eclip_cu_set &mask, double micros) {
 }
 
 bool Device::round() {
-  const double now = chip_.clock().micros();
-  bool news = chip_.has_news();
-  for (const auto &queue : queues_) news |= queue->poll(now);
-  if (!news && now < due_ && !chip_.burial_is_due()) return false;
+  const double now = chip_.micros();
+  /* Before the doorbells: a program that waits has rung them. */
+  const Host::Look look = chip_.virtual_time() ? host_.look() : Host::Look{Host::State::waiting, 0};
+  bool rang = false;
+  for (const auto &queue : queues_) rang |= queue->poll(now);
+  const bool news = rang | chip_.has_news();
+  const bool host_moved = chip_.virtual_time() && watch_host(look, rang);
+  /* In virtual time nobody else says when the chip may go on. */
+  const bool due = chip_.virtual_time() ? host_moved || has_unfinished() : now >= due_;
+  if (!news && !due && !chip_.burial_is_due()) return false;
   return play() || news;
+}
+
+bool Device::has_unfinished() const {
+  return std::any_of(queues_.begin(), queues_.end(), [](const auto &queue) { return queue->has_unfinished(); });
+}
+
+bool Device::held_by_host() const { return chip_.virtual_time() && host_horizon_ < never; }
+
+/* True if the chip may go on further than before. A program that computes while the chip has work of its, but launches
+ * nothing, is taken to wait for it: HIP waits in a loop. */
+bool Device::watch_host(const Host::Look &look, bool rang) {
+  host_quiet_ = rang || !has_unfinished() ? 0 : host_quiet_ + look.micros;
+  const bool spins = look.state == Host::State::running && host_quiet_ > most_quiet_micros;
+  const double before = host_horizon_;
+  if (look.state == Host::State::waiting || spins)
+    host_horizon_ = never;
+  else if (before == never)
+    host_horizon_ = chip_.micros();
+  else
+    host_horizon_ = before + look.micros / chip_.clock().scale();
+  return host_horizon_ != before;
+}
+
+/* What the program may have waited for has come: it has to be given the time to act. */
+void Device::note_signals(double now) {
+  if (around_.signals == signals_) return;
+  signals_ = around_.signals;
+  host_quiet_ = 0;
+  if (host_horizon_ < never) return;
+  host_horizon_ = now;
+  host_.restart();
 }
 
 bool Device::play() {
   bool moved = false;
   for (int round = 0; round < most_rounds; round++) {
     bool more;
+    bool went_on = false;
     {
       Chip::Turn turn(chip_);
       turn.advance();
       finished_.clear();
       turn.take_finished(finished_);
       more = !finished_.empty() || serve(turn);
+      if (!more && chip_.virtual_time()) { /* the program may have let go */
+        const double before = turn.now();
+        went_on = turn.advance() > before;
+      }
       due_ = turn.due();
       turn.sleep_until(due_);
     }
-    if (!more) break;
+    if (!more && !went_on) break;
     complete();
-    moved = true;
+    moved |= more;
   }
   return moved;
 }
@@ -99,7 +144,8 @@ bool Device::serve(Chip::Turn &turn) {
   double due = never;
   for (const auto &queue : queues_)
     if (turn.resident(queue->use())) due = std::min(due, queue->due());
-  turn.hold(due);
+  note_signals(now);
+  turn.hold(chip_.virtual_time() ? std::min(due, host_horizon_) : due);
   return any;
 }
 
@@ -112,7 +158,9 @@ void Device::complete() {
   finished_.clear();
 }
 
-int64_t Device::due_ns() const { return due_ == never ? INT64_MAX : chip_.clock().wall_of(due_); }
+int64_t Device::due_ns() const {
+  return due_ == never || chip_.virtual_time() ? INT64_MAX : chip_.clock().wall_of(due_);
+}
 
 void Device::describe(FILE *to) const {
   for (const auto &queue : queues_) queue->describe(to);

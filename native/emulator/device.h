@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "host.h"
 #include "queue.h"
 
 namespace emulator {
@@ -27,10 +28,15 @@ class Device {
   /* When the next thing happens by itself, in CLOCK_BOOTTIME ns. */
   int64_t due_ns() const;
   bool idle() const { return queues_.empty(); }
+  /* GPU time waits for the program, which has to be looked at. */
+  bool held_by_host() const;
   void describe(FILE *to) const;
 
  private:
   bool play();
+  bool has_unfinished() const;
+  bool watch_host(const Host::Look &look, bool rang);
+  void note_signals(double now);
   bool serve(Chip::Turn &turn);
   void complete();
 
@@ -42,6 +48,10 @@ class Device {
   std::vector<Finished> finished_;
   std::vector<uint32_t> launched_;
   double due_;
+  Host host_;
+  double host_horizon_;   /* virtual time: the program may act at this moment; +infinity while it waits */
+  double host_quiet_ = 0; /* CPU time since it last rang a doorbell, or a signal was completed */
+  uint64_t signals_ = 0;  /* as of the last note */
 };
 
 }  // namespace emulator

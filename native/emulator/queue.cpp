@@ -51,7 +51,7 @@ Queue::Queue(uint32_t number, uint32_t use, const Ring &ring, Surroundings &arou
       last_doorbell_(*ring.doorbell),
       head_since_(unknown),
       due_(never) {
-  note(TraceKind::queue, static_cast<uint32_t>(ring.size), around.chip.clock().micros(), 0);
+  note(TraceKind::queue, static_cast<uint32_t>(ring.size), around.chip.micros(), 0);
 }
 
 void Queue::set_mask(const eclip_cu_set &mask, double now) {
@@ -90,10 +90,10 @@ double Queue::arrival() {
 }
 
 bool Queue::serve(Chip::Turn &turn, double now, std::vector<uint32_t> &launched) {
-  turn.set_busy(use_, next_ < seen_ || !in_flight_.empty());
+  turn.set_busy(use_, has_unfinished());
   bool moved = false;
   while (head_is_published() && turn.resident(use_) && step(turn, now, launched) == Step::moved) moved = true;
-  turn.set_busy(use_, next_ < seen_ || !in_flight_.empty());
+  turn.set_busy(use_, has_unfinished());
   return moved;
 }
 
@@ -168,14 +168,13 @@ bool Queue::dependencies_met(const Packet &packet) const {
 }
 
 void Queue::finish_at_once(Chip::Turn &turn, double now, PacketKind kind, uint64_t signal) {
-  const GpuClock &clock = around_.chip.clock();
   const double end = due_ == never ? std::max(now, head_since_) : due_;
   turn.count(use_, kind);
   note(kind == barrier_and || kind == barrier_or || kind == barrier_value ? TraceKind::barrier : TraceKind::other, kind,
        head_since_, end);
   front_free_ = end;
   consume();
-  complete_signal(signal, clock.counter(end), clock.counter(end), around_.events);
+  this->signal(signal, end, end);
 }
 
 void Queue::consume() {
@@ -207,8 +206,13 @@ void Queue::complete(const Finished &finished) {
     std::copy_n(kernel.dispatch.view.block, 3, extra.block);
     around_.trace.write(record, &extra, sizeof extra);
   }
+  signal(kernel.signal, finished.begin, finished.end);
+}
+
+void Queue::signal(uint64_t handle, double begin, double end) {
   const GpuClock &clock = around_.chip.clock();
-  complete_signal(kernel.signal, clock.counter(finished.begin), clock.counter(finished.end), around_.events);
+  around_.signals += handle != 0;
+  complete_signal(handle, clock.counter(begin), clock.counter(end), around_.events);
 }
 
 void Queue::note(TraceKind kind, uint32_t detail, double begin, double end) {

@@ -28,7 +28,8 @@ struct Surroundings {
   Events &events;
   Trace &trace;
   const GpuConfig &gpu;
-  uint16_t index; /* of the GPU */
+  uint16_t index;       /* of the GPU */
+  uint64_t signals = 0; /* completed so far: each may be what the program waits for */
 };
 
 class Queue {
@@ -48,6 +49,7 @@ class Queue {
   bool serve(Chip::Turn &turn, double now, std::vector<uint32_t> &launched);
   /* A kernel of this queue is done: its effect, its signal. */
   void complete(const Finished &finished);
+  bool has_unfinished() const { return next_ < seen_ || !in_flight_.empty(); }
   /* When the head, which waits for nothing else, is over. */
   double due() const { return due_; }
   void describe(FILE *to) const;
@@ -75,6 +77,7 @@ class Queue {
   bool is_over(double now, double cost);
   void finish_at_once(Chip::Turn &turn, double now, PacketKind kind, uint64_t signal);
   void consume();
+  void signal(uint64_t handle, double begin, double end);
   void note(TraceKind kind, uint32_t detail, double begin, double end);
 
   uint32_t number_;

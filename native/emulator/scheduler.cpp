@@ -91,7 +91,8 @@ void Scheduler::rest(int64_t last_activity, int64_t due) {
     if (crowded) sched_yield();
     return;
   }
-  const int64_t until = std::min(due - margin, now + nap(idle));
+  const bool held = std::any_of(devices_.begin(), devices_.end(), [](Device *one) { return one->held_by_host(); });
+  const int64_t until = std::min(due - margin, now + (held ? nap(0) : nap(idle)));
   devices_.front()->chip().sleep(until);
   const int64_t late = std::clamp<int64_t>(wall_ns() - until, 0, most_late_ns);
   late_ns_ += (late - late_ns_) / 16;

@@ -31,8 +31,8 @@ HSAKMT_STATUS hsaKmtRuntimeDisable(void) { return HSAKMT_STATUS_SUCCESS; }
 HSAKMT_STATUS hsaKmtGetClockCounters(HSAuint32 node, HsaClockCounters *counters) {
   emulator::Device *device = instance()->device_of(node > 0 ? node : 1);
   if (device == nullptr) return HSAKMT_STATUS_INVALID_NODE_UNIT;
-  const emulator::GpuClock &clock = device->chip().clock();
-  const HSAuint64 now = clock.counter(clock.micros());
+  const emulator::Chip &chip = device->chip();
+  const HSAuint64 now = chip.clock().counter(chip.micros());
   *counters = {now, now, now, 1'000'000'000};
   return HSAKMT_STATUS_SUCCESS;
 }

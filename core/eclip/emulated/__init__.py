@@ -26,8 +26,8 @@ from eclip.gpu.topology import Gpu
 LIBRARIES = Path(eclip.__file__).parent / "native" / "emulator"
 WORKLOAD_KERNELS = Path(eclip.__file__).parent / "native" / "workloads" / "libeclip_workload_kernels.so"
 
-_SUMMARY = struct.Struct("<8sII q d II 6d 4Q 8Q")
-_CHIP_VERSION = 1
+_SUMMARY = struct.Struct("<8sII q d II 6d 4Q 8Q Q")
+_CHIP_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,10 @@ class EmulatedGpu:
     folder: Path
     time_scale: float = 1.0
     """One GPU microsecond takes this many of the wall clock."""
+    virtual_time: bool = False
+    """GPU time does not follow the wall clock: it waits while a program computes, all but 1 / `time_scale` of the CPU
+    time it takes, and passes at once while all programs wait. For programs that send a request when the last one is
+    done; what they print in wall time means nothing then. (native/emulator/config.h)"""
     count: int = 1
     kernels: tuple[Path, ...] = ()
     """Libraries of kernels by native/include/eclip/emulator.h, beside the workloads' own."""
@@ -165,6 +169,7 @@ class EmulatedGpu:
         """The configuration as native/emulator/config.cpp reads it."""
         return {
             "timeScale": self.time_scale,
+            "virtualTime": self.virtual_time,
             "trace": str(self.trace_folder) if self.trace else "",
             "kernels": [str(library) for library in self._libraries()],
             "gpus": [self._gpu_config(index) for index in range(self.count)],
@@ -255,10 +260,11 @@ def _reading(page: bytes, source: str) -> Reading:
     if len(page) < _SUMMARY.size or not page.startswith(b"ECLCHIP\0"):
         raise InputError(f"{source}: no state of an emulated chip")
     (_, version, _, epoch_ns, scale, _, programs, played, microjoules, busy, traffic, idle_watts, behind,
-     died, rotations, mask_calls, vram, *packets) = _SUMMARY.unpack(page)  # fmt: skip
+     died, rotations, mask_calls, vram, *packets, virtual_time) = _SUMMARY.unpack(page)  # fmt: skip
     if version != _CHIP_VERSION:
         raise InputError(f"{source}: state of an emulated chip, version {version} instead of {_CHIP_VERSION}")
-    now = max(played, (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - epoch_ns) / 1000 / scale)
+    wall = (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - epoch_ns) / 1000 / scale
+    now = played if virtual_time else max(played, wall)
     # Nobody plays an idle chip: what has passed since was idle.
     joules = (microjoules + idle_watts * (now - played)) / 1e6
     counts = Packets(*packets[: len(Packets.__slots__)])
