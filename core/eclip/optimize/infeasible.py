@@ -8,9 +8,17 @@ from eclip.optimize.points import Front
 from eclip.optimize.problem import Problem
 
 
-def why(problem: Problem, fronts: list[Front], mix: list[Terms], closest: Best, *, proven: bool) -> str:
-    """One line: the first constraint that is impossible by itself, else the closest that all together came."""
-    return _streams(problem, fronts) or _alone(problem, mix) or _together(problem, mix, closest, proven=proven)
+def why(problem: Problem, fronts: list[Front], mix: list[Terms], closest: Best, lower_bound: float) -> str:
+    """One line: the first constraint that is impossible by itself, else the closest that all together came.
+
+    `lower_bound` is what the search proved about plans that hold all constraints: infinite if there are none.
+    """
+    said = _streams(problem, fronts)
+    if said:
+        return said
+    if np.isfinite(lower_bound):
+        return _not_found(problem, mix, closest, lower_bound)
+    return _alone(problem, mix) or _together(problem, mix, closest)
 
 
 def _streams(problem: Problem, fronts: list[Front]) -> str:
@@ -36,18 +44,31 @@ def _alone(problem: Problem, mix: list[Terms]) -> str:
         if fastest > limit:
             beside = "" if len(mix) == 1 else " beside the others at their smallest sizes"
             return (
-                f"worker {part.worker.name}: latency objective {limit:.1f} us is impossible, the fastest request"
+                f"worker {part.worker.name}: latency objective {limit:.1f} us is impossible, the fastest request found"
                 f"{beside} takes {fastest:.1f} us, {fastest - limit:.1f} us too long"
             )
     return ""
 
 
-def _together(problem: Problem, mix: list[Terms], closest: Best, *, proven: bool) -> str:
-    names = ", ".join(part.worker.name for part in mix if part.worker.latency_micros is not None)
-    chosen = [np.array([point]) for point in closest.points]
-    missed = float(worth(problem, mix, chosen).excess[0])
-    verdict = "cannot hold together" if proven else "were not met by any plan found"
+def _together(problem: Problem, mix: list[Terms], closest: Best) -> str:
     return (
-        f"the latency objectives of {names} {verdict} within the budgets: the closest plan misses them by "
-        f"{missed:.1%} in all; relax one of them, or a switch or stream budget"
+        f"the latency objectives of {_bound_names(mix)} cannot hold together within the budgets: the closest plan "
+        f"found misses them by {_missed(problem, mix, closest):.1%} in all; relax one of them, "
+        "or a switch or stream budget"
     )
+
+
+def _not_found(problem: Problem, mix: list[Terms], closest: Best, lower_bound: float) -> str:
+    return (
+        f"no plan was found that meets the latency objectives of {_bound_names(mix)} within the search's effort: the "
+        f"closest misses them by {_missed(problem, mix, closest):.1%} in all; that there is none is not proven, but "
+        f"its objective would be at least {lower_bound:.4g}"
+    )
+
+
+def _bound_names(mix: list[Terms]) -> str:
+    return ", ".join(part.worker.name for part in mix if part.worker.latency_micros is not None)
+
+
+def _missed(problem: Problem, mix: list[Terms], closest: Best) -> float:
+    return float(worth(problem, mix, [np.array([point]) for point in closest.points]).excess[0])

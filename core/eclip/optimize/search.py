@@ -24,6 +24,9 @@ STEPS = (1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0
 PRICES = np.concatenate([[0.0], np.geomspace(0.03, 30.0, 11)])
 """Of a first sweep, in units of a kernel's mean time over the GPU's CUs."""
 
+FINE_PRICES = np.geomspace(3e-4, 30.0, 50)
+"""The same for workers with a latency objective, which may have to pay for time nearly alone."""
+
 NARROW = 1e-4
 """A node of this width is not split further."""
 
@@ -52,6 +55,8 @@ class Effort:
     """Looked at in one node."""
     labels: int = 20_000_000
     """Partial paths for closing what a sweep of prices leaves open."""
+    latency_labels: int = 100_000_000
+    """The same where there are latency objectives, near which prices leave more open."""
 
 
 class Search:
@@ -61,7 +66,8 @@ class Search:
         if not fronts.budget_can_bind(problem):
             problem = replace(problem, max_streams=None)
         self._problem, self._effort, self._expired = problem, effort, expired
-        self._labels = effort.labels
+        bound = any(worker.latency_micros is not None for worker in problem.workers)
+        self._labels = effort.latency_labels if bound else effort.labels
         self._prices: dict[tuple[object, float], Prices] = {}
         self._closer: dict[object, Floats] = {}
         self._corner_terms: dict[tuple[int, float], mix.Terms] = {}
@@ -99,8 +105,7 @@ class Search:
                 heapq.heappush(queue, (child.lower_bound, next(order), child))
         lower_bound = min([given_up, *(bound for bound, _, _ in queue)])
         if incumbent.excess > 0:
-            proven = not np.isfinite(lower_bound)
-            raise InfeasibleError(infeasible.why(self._problem, self.fronts, self._points, incumbent, proven=proven))
+            raise InfeasibleError(infeasible.why(self._problem, self.fronts, self._points, incumbent, lower_bound))
         return incumbent, min(lower_bound, incumbent.objective)
 
     def _every(self) -> tuple[Best, float]:
@@ -108,7 +113,7 @@ class Search:
         grids = np.meshgrid(*(np.arange(len(part)) for part in self._points), indexing="ij")
         best = join.least(self._problem, self._points, [grid.ravel() for grid in grids])
         if best.excess > 0:
-            raise InfeasibleError(infeasible.why(self._problem, self.fronts, self._points, best, proven=True))
+            raise InfeasibleError(infeasible.why(self._problem, self.fronts, self._points, best, np.inf))
         return best, best.objective
 
     def _terms(self) -> list[mix.Terms]:
@@ -278,9 +283,11 @@ class Search:
         found = []
         for index, (worker, front) in enumerate(zip(self._problem.workers, self.fronts, strict=True)):
             limits = self._limits(index, node, corners[index], apart, total)
-            key = (_identity(worker), worker.factor, limits.tobytes())
+            price = node.price / (rate * worker.factor * worker.kernels * self._problem.compute_units)
+            if worker.latency_micros is not None:
+                price, limits = self._steeper(node, front, worker, price, limits)
+            key = (_identity(worker), worker.factor, price, limits.tobytes())
             if key not in known:
-                price = node.price / (rate * worker.factor * worker.kernels * self._problem.compute_units)
                 # At the node's largest slowdown, so that no choice in it costs less than its like among those found.
                 hop = self._problem.hop_micros / float(mix.slowdown(self._problem, node.high))
                 searched = fronts.windowed(
@@ -293,6 +300,22 @@ class Search:
                 self._labels -= spent
             found.append(known[key])
         return found
+
+    def _steeper(self, node: Node, front: Front, worker: Worker, price: float, limits: Floats) -> tuple[float, Floats]:
+        """Price and limits of a window that counts on the worker's latency objective, with the fewest choices in it.
+
+        Choices of time T and area A up to a latest time have T + price A <= limit only if, for any factor <= 1,
+        T + factor price A <= factor limit + (1 - factor) latest.
+        """
+        assert worker.latency_micros is not None
+        latest = worker.latency_micros / float(mix.slowdown(self._problem, node.low))
+        factors = np.geomspace(1e-3, 1.0, 40)
+        corners = front.corners
+        hops = corners.hops * self._problem.hop_micros / float(mix.slowdown(self._problem, node.high))
+        cost = (corners.time + hops)[:, None] + factors * price * corners.area[:, None]
+        slack = factors * float(limits.max()) + (1.0 - factors) * latest - cost.min(axis=0)
+        best = float(factors[slack.argmin()])
+        return best * price, np.where(limits < 0, limits, best * limits + (1.0 - best) * latest)
 
     def _limits(self, index: int, node: Node, corners: mix.Terms, apart: bounds.Bound, total: float) -> Floats:
         """Per set of sizes of a worker: what a choice may cost at most, in the worker's microseconds."""
@@ -346,7 +369,8 @@ class Search:
         key = (_identity(worker), cap)
         if key not in self._prices:
             unit = float(worker.times[:, -1].mean()) / self._problem.compute_units
-            prices = np.concatenate([PRICES * unit, self._closer.get(key[0], np.empty(0))])
+            first = PRICES if worker.latency_micros is None else np.concatenate([PRICES, FINE_PRICES])
+            prices = np.concatenate([first * unit, self._closer.get(key[0], np.empty(0))])
             self._prices[key] = fronts.price_out(self._problem, worker, np.unique(prices), cap)
         return self._prices[key]
 
@@ -362,5 +386,5 @@ def _feasible(best: Best) -> float:
 
 
 def _identity(worker: Worker) -> object:
-    """Equal for workers with the same choices."""
-    return worker.times.tobytes(), worker.sizes, worker.max_switches
+    """Equal for workers with the same choices, searched in the same way."""
+    return worker.times.tobytes(), worker.sizes, worker.max_switches, worker.latency_micros is not None

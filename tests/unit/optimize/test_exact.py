@@ -61,6 +61,29 @@ def test_swept_prices_lead_to_the_same_plan_and_never_to_a_false_bound(
     assert swept.gap <= 1e-3
 
 
+def test_swept_prices_never_lead_to_a_false_bound_beside_latency_objectives(build: Any) -> None:
+    """Objectives that bind: from just above the fastest request that there is to that of the free plan."""
+    hasty = Effort(front_labels=0, latency_labels=2_000_000, combinations=100_000)
+    bound = 0
+    for seed in range(8):
+        free = build(seed, (12, 9), loose=True)
+        fast, slow = free.workers[0].times.min(axis=1).sum(), exact.solve(free).evaluation.workers[0].request_micros
+        late = float(fast + (0.7 + 0.04 * seed) * (slow - fast))
+        posed = replace(free, workers=(replace(free.workers[0], latency_micros=late), *free.workers[1:]))
+        whole = solved(posed)
+        try:
+            swept = exact.solve(posed, hasty)
+        except InfeasibleError as error:
+            assert np.isinf(whole) or "not proven" in str(error), seed
+            continue
+        assert swept.lower_bound <= whole * (1 + 1e-9), seed
+        assert swept.objective >= whole * (1 - 1e-9), seed
+        assert swept.gap <= 0.05, seed
+        bound += 1
+
+    assert bound >= 3
+
+
 @pytest.mark.parametrize("effort", [None, SWEEP])
 def test_the_bound_is_valid_when_the_search_ends_at_once(build: Any, effort: Effort | None) -> None:
     problem = build(5, (20, 20, 20), loose=True)
