@@ -1,12 +1,6 @@
 # What every target of ours is built with:
 #   eclip_options      C++17, warnings as errors, hidden symbols, our include folder, sanitizers if asked for
 #   eclip_flatbuffers  the FlatBuffers headers and nothing else of the host
-set(CMAKE_CXX_STANDARD 17)
-set(CMAKE_CXX_STANDARD_REQUIRED ON)
-set(CMAKE_CXX_EXTENSIONS OFF)
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
-set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-
 find_package(Threads REQUIRED)
 
 add_library(eclip_options INTERFACE)
