@@ -52,8 +52,8 @@ def _method(time_scale: float) -> list[str]:
     return [
         "Unmodified HIP programs on the distribution's own HIP runtime, over an emulated MI50 whose time waits for its "
         f"programs: {time_scale:g} µs of a program's CPU time cost 1 µs of GPU time; all times and rates are in GPU "
-        "time, taken from the chip's own trace while all models were warm. Nothing here was measured on silicon: the chip's "
-        "parameters are those of the product table, each with its source.",
+        "time, taken from the chip's own trace while all models were warm. Nothing here was measured on silicon: the "
+        "chip's parameters are those of the product table, each with its source.",
         "Throughput: sum over the models of their rate over the rate they reach alone (1: one model alone). Worst p95: "
         "the largest p95 over the mean time alone. Switches: changes of stream per request as counted while it ran, "
         "summed over the models. req/J: requests of all models over the energy of the whole chip, idle power included. "
