@@ -105,6 +105,7 @@ class Chip {
   void reside();
   void move_tickets();
   double next_pending() const;
+  bool waits_for_slot(uint32_t client) const;
   double due_of(uint32_t client) const;
   void note_wakes();
   void release_queue(uint32_t use);

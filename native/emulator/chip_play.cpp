@@ -190,20 +190,27 @@ void Chip::Turn::hold(double moment) {
   self.horizon = self.finished > 0 ? file_.fluid.now : moment;
 }
 
+/* A queue of this client has packets, maybe no kernel yet, and its turn comes by the clock alone. */
+bool Chip::waits_for_slot(uint32_t client) const {
+  if (file_->next_rotation == never && file_->stalled_until <= file_->fluid.now) return false;
+  return std::any_of(file_->uses, file_->uses + file_->uses_end,
+                     [&](const QueueUse &use) { return use.client == client + 1 && use.busy && !use.resident; });
+}
+
 double Chip::due_of(uint32_t client) const {
   double due = std::min(file_->clients[client].horizon, never);
-  bool kernels = false;
+  bool concerned = waits_for_slot(client);
   for (uint32_t i = 0; i < file_->active_count; i++) {
     const Ticket &ticket = file_->tickets[file_->active[i]];
     if (ticket.client != client) continue;
-    kernels = true;
+    concerned = true;
     if (ticket.state == ticket_pending) due = std::min(due, ticket.begin + ticket.load.solo_micros * ticket.remaining);
     if (ticket.state != ticket_running) continue;
     const eclip_running *running = find_running(file_->fluid, ticket.fluid_id);
     if (running != nullptr && running->rate > 0)
       due = std::min(due, file_->fluid.now + running->remaining / running->rate);
   }
-  if (!kernels) return due;
+  if (!concerned) return due;
   if (file_->stalled_until > file_->fluid.now) due = std::min(due, file_->stalled_until);
   return std::min(due, file_->next_rotation);
 }
