@@ -34,10 +34,6 @@ class EmulatedMeter:
         found = self.emulated.reading()
         return Reading(found.micros, found.joules, found.busy_cu_micros, found.vram_used_bytes)
 
-    def wall_seconds(self) -> float:
-        """GPU time as the wall clock would show it."""
-        return self.emulated.reading().micros * self.emulated.time_scale / 1e6
-
 
 def start(folder: Path, environment: Mapping[str, str]) -> Chip:
     """The emulated GPU, its files written.
@@ -60,14 +56,12 @@ def shape(environment: Mapping[str, str]) -> Gpu:
 
 def chip_of(emulated: EmulatedGpu) -> Chip:
     """An emulated GPU as any other."""
-    meter = EmulatedMeter(emulated)
     return Chip(
         gpu=emulated.gpu,
         product=emulated.row,
         environment=emulated.environment(),
         time_scale=emulated.time_scale,
-        clock=meter.wall_seconds,
-        meter=meter,
+        meter=EmulatedMeter(emulated),
         trace=emulated.trace_folder if emulated.trace else None,
         key=f"emulated-{hashlib.sha256(os.fsencode(emulated.config_path.resolve())).hexdigest()[:16]}",
     )
