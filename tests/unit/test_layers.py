@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[2] / "core" / "eclip"
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "core" / "eclip"
 WORLD = {"asyncio", "ctypes", "fcntl", "mmap", "multiprocessing", "os", "select", "shutil", "signal", "socket"}
 WORLD |= {"subprocess", "sys", "tempfile", "termios", "threading", "time"}
 EDGES = {
@@ -20,18 +21,23 @@ EDGES = {
     "slot.stats": "reads what programs report",
 }
 """Modules of the domain that touch the world, and why. Everything else under eclip (but host and cli) is pure."""
-COMPONENTS = {"eclip_operator", "eclip_device_plugin", "eclip_node_agent", "kopf", "grpc", "kubernetes"}
+COMPONENTS = {
+    "eclip_operator": ROOT / "operator",
+    "eclip_device_plugin": ROOT / "device_plugin",
+    "eclip_node_agent": ROOT / "node_agent",
+}
+CLUSTER = {*COMPONENTS, "kopf", "grpc", "kubernetes"}
 
 
-def modules() -> dict[str, Path]:
+def modules(package: Path) -> dict[str, Path]:
     found = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for path in sorted(package.rglob("*.py")):
+        name = ".".join(path.relative_to(package).with_suffix("").parts)
         found[name.removesuffix(".__init__")] = path
     return found
 
 
-MODULES = modules()
+MODULES = modules(PACKAGE)
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -80,7 +86,7 @@ def test_an_edge_is_one(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_nobody_imports_a_component_of_the_cluster(module: str) -> None:
-    assert {name.split(".", maxsplit=1)[0] for name in imports(MODULES[module])} & COMPONENTS == set()
+    assert {name.split(".", maxsplit=1)[0] for name in imports(MODULES[module])} & CLUSTER == set()
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if layer(name) == "domain"])
@@ -102,3 +108,12 @@ def test_the_emulated_gpu_is_reached_by_the_host_and_reports_only() -> None:
     users = {name for name in MODULES if any(used.startswith("eclip.emulated") for used in imports(MODULES[name]))}
 
     assert {layer(name) for name in users if not name.startswith("emulated")} <= {"cli", "host", "report"}
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_a_component_of_the_cluster_imports_no_other(component: str) -> None:
+    files = modules(COMPONENTS[component] / component)
+    imported = {name.split(".", maxsplit=1)[0] for path in files.values() for name in imports(path)}
+
+    assert files
+    assert imported & set(COMPONENTS) <= {component}
