@@ -20,7 +20,8 @@ API_VERSION = "eclip.dev/v1alpha1"
 LARGEST_DOCUMENT = 64 << 20
 """Bytes. A profile of 100,000 kernels has 10 MB."""
 
-_Loc = tuple[int | str, ...]
+Location = tuple[int | str, ...]
+"""Path of a field: names and list indices."""
 
 
 class Part(BaseModel):
@@ -94,7 +95,7 @@ def parse(kind: type[_D], text: str, source: str) -> _D:
         _complain(error, root, source)
 
 
-def reject(where: _Loc, message: str) -> NoReturn:
+def reject(where: Location, message: str) -> NoReturn:
     """Called by validators of a kind: `where` is the path of the culprit below the object that validates."""
     raise PydanticCustomError("rejected", "{message}", {"message": message, "where": where})
 
@@ -161,16 +162,22 @@ def _hint(key: object, known: Sequence[str]) -> str:
     return f"is no field here; {better}"
 
 
-def _complain(error: ValidationError, root: yaml.Node, source: str) -> NoReturn:
+def faults(error: ValidationError) -> dict[Location, str]:
+    """What is wrong, by the path of the culprit: `field: what is wrong; what would be right`."""
     found = {_location(detail): _message(detail) for detail in reversed(error.errors(include_url=False))}
     # A list that lost its bad items is reported as too short as well.
     culprits = [loc for loc in found if not any(other[: len(loc)] == loc for other in found if other != loc)]
-    loc = min(culprits, key=lambda loc: _line(root, loc))
-    more = f" (and {len(culprits) - 1} more)" if len(culprits) > 1 else ""
-    raise InputError(f"{source}:{_line(root, loc)}: {_path(loc)}{found[loc]}{more}") from error
+    return {loc: f"{_path(loc)}{found[loc]}" for loc in culprits}
 
 
-def _location(detail: ErrorDetails) -> _Loc:
+def _complain(error: ValidationError, root: yaml.Node, source: str) -> NoReturn:
+    found = faults(error)
+    loc = min(found, key=lambda loc: _line(root, loc))
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    raise InputError(f"{source}:{_line(root, loc)}: {found[loc]}{more}") from error
+
+
+def _location(detail: ErrorDetails) -> Location:
     context: Mapping[str, Any] = detail.get("ctx", {})
     loc = tuple(part for part in detail["loc"] if part != "[key]")
     if detail["type"] == "unknown_field":
@@ -178,7 +185,7 @@ def _location(detail: ErrorDetails) -> _Loc:
     return (*loc, *context.get("where", ()))
 
 
-def _line(root: yaml.Node, loc: _Loc) -> int:
+def _line(root: yaml.Node, loc: Location) -> int:
     """Line of the deepest node on the way to `loc` that exists: a missing field is reported where it should be."""
     node, line = root, root.start_mark.line
     for part in loc:
@@ -195,7 +202,7 @@ def _line(root: yaml.Node, loc: _Loc) -> int:
     return int(line) + 1
 
 
-def _path(loc: _Loc) -> str:
+def _path(loc: Location) -> str:
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
     return f"{text}: " if text else ""
 

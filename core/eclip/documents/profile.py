@@ -84,9 +84,13 @@ def load(path: Path) -> KernelProfile:
 def parse(text: str, source: str) -> KernelProfile:
     """Makes a profile of its YAML. Raises InputError with `source`, line and field."""
     document = documents.parse(_Profile, text, source)
-    spec = document.spec
+    return of(document.metadata.name, document.spec)
+
+
+def of(name: str, spec: "Spec") -> KernelProfile:
+    """The profile that a validated document describes."""
     return KernelProfile(
-        name=document.metadata.name,
+        name=name,
         product=spec.gpu.product,
         compute_units=spec.gpu.compute_units,
         origin=spec.origin,
@@ -147,7 +151,9 @@ _Index = Annotated[int, Field(ge=0)]
 _Micros = Annotated[float, Field(gt=0)]
 
 
-class _Call(documents.Part):
+class Call(documents.Part):
+    """One launch of a request, as in the file; `symbol` and `stream` are indices."""
+
     symbol: _Index
     grid: tuple[_Positive, _Positive, _Positive]
     block: tuple[_Positive, _Positive, _Positive]
@@ -160,16 +166,18 @@ class _Gpu(documents.Part):
     compute_units: Annotated[int, Field(ge=1, le=1024)]
 
 
-class _Spec(documents.Part):
+class Spec(documents.Part):
+    """What a profile document says, field by field as in the file."""
+
     gpu: _Gpu
     origin: Origin
     sizes: Annotated[tuple[_Positive, ...], Field(min_length=1, max_length=16)]
     streams: Annotated[tuple[StreamKind, ...], Field(max_length=64)] = ()
     symbols: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
-    kernels: Annotated[tuple[_Call, ...], Field(min_length=1, max_length=100_000)]
+    kernels: Annotated[tuple[Call, ...], Field(min_length=1, max_length=100_000)]
 
     @model_validator(mode="after")
-    def _consistent(self) -> "_Spec":
+    def _consistent(self) -> "Spec":
         self._check_sizes()
         if len(set(self.symbols)) != len(self.symbols):
             twice = next(i for i, symbol in enumerate(self.symbols) if symbol in self.symbols[:i])
@@ -186,7 +194,7 @@ class _Spec(documents.Part):
                 ("sizes",), f"ends with {self.sizes[-1]}; the last size is the whole GPU, {self.gpu.compute_units}"
             )
 
-    def _check_call(self, number: int, call: _Call) -> None:
+    def _check_call(self, number: int, call: Call) -> None:
         where = ("kernels", number)
         if call.symbol >= len(self.symbols):
             documents.reject(
@@ -206,4 +214,4 @@ class _Spec(documents.Part):
 class _Profile(documents.Document):
     kind: Literal["KernelProfile"]
     metadata: documents.Metadata
-    spec: _Spec
+    spec: Spec
