@@ -18,6 +18,7 @@ EDGES = {
     "optimize.paths": "calls the native path search",
     "planning": "says how long the search took",
     "slot": "owns the folders of slots",
+    "slot.held": "holds the files that programs write",
     "slot.stats": "reads what programs report",
 }
 """Modules of the domain that touch the world, and why. Everything else under eclip (but host and cli) is pure."""

@@ -9,7 +9,7 @@ from eclip import planning
 from eclip.documents import colocation
 from eclip.errors import EclipError
 from eclip.gpu import masks
-from eclip.host import activity, entry, lifecycle, mix, readings, wants
+from eclip.host import entry, lifecycle, mix, readings, wants
 from eclip.host.background import Background
 from eclip.host.chip import Chip
 from eclip.host.claim import Claim
@@ -18,7 +18,7 @@ from eclip.host.meter import MemoryWatch
 from eclip.host.processes import Processes
 from eclip.host.slots import Slots
 from eclip.plan import MixPlan
-from eclip.slot import table
+from eclip.slot import activity, table
 
 Say = Callable[[str], None]
 HOLD_S = 5.0

@@ -13,6 +13,7 @@ import mmap
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -136,6 +137,10 @@ class Slot:
                 path.unlink(missing_ok=True)
         return generation
 
+    def withdraw(self) -> None:
+        """Leaves the slot without a table, as it began; the next one counts on."""
+        self._words[_GENERATION_WORD] = 0
+
     def set_active(self, bits: int) -> None:
         """Says which workers of the mix are busy (bit i: worker i); programs change variant between requests."""
         self._words[_ACTIVE_WORD] = bits
@@ -200,13 +205,28 @@ def _lay_out(folder: Path) -> None:
         path.mkdir()
         path.chmod(_FOLDER)
     control = _header(records.CONTROL, magic=records.CONTROL_MAGIC)
-    stats = _header(
-        records.STATS_HEADER, magic=records.STATS_MAGIC, clients=records.CLIENTS, record_bytes=records.CLIENT_BYTES
-    )
-    profile = _header(records.PROFILE_HEADER, magic=records.PROFILE_MAGIC)
     _write(folder / "config" / "control", control, size=records.CONTROL_BYTES)
-    _write(folder / "stats", stats, mode=_SHARED, size=records.STATS_BYTES)
-    _write(folder / "profile", profile, mode=_SHARED, size=records.PROFILE_BYTES)
+    for name in PROGRAM_FILES:
+        lay_out_file(folder, name)
+
+
+def lay_out_file(folder: Path, name: str) -> None:
+    """Makes one of the files that the program writes (a key of `PROGRAM_FILES`), empty, in place of what is there.
+
+    Raises:
+        OSError: the file system refuses.
+    """
+    shape = PROGRAM_FILES[name]
+    _write(folder / name, shape.header, mode=shape.mode, size=shape.size)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramFile:
+    """What a file that the program writes is like when nobody has written it."""
+
+    header: bytes
+    size: int
+    mode: int = _SHARED
 
 
 def _header(layout: np.dtype[np.void], **fields: int) -> bytes:
@@ -216,6 +236,18 @@ def _header(layout: np.dtype[np.void], **fields: int) -> bytes:
     return header.tobytes()
 
 
+PROGRAM_FILES = {
+    "stats": ProgramFile(
+        _header(
+            records.STATS_HEADER, magic=records.STATS_MAGIC, clients=records.CLIENTS, record_bytes=records.CLIENT_BYTES
+        ),
+        records.STATS_BYTES,
+    ),
+    "profile": ProgramFile(_header(records.PROFILE_HEADER, magic=records.PROFILE_MAGIC), records.PROFILE_BYTES),
+}
+"""By name in the slot's folder."""
+
+
 def _write(path: Path, data: bytes, *, mode: int = _READ_ONLY, size: int | None = None) -> None:
     """Whole or not at all: written beside its place, then renamed into it."""
     unfinished = path.with_name(f".{path.name}.new")
@@ -223,7 +255,9 @@ def _write(path: Path, data: bytes, *, mode: int = _READ_ONLY, size: int | None 
         # The umask of whoever runs us must not keep the program in the slot out.
         os.fchmod(file.fileno(), mode)
         file.write(data)
-        file.truncate(size or len(data))
         file.flush()
+        if size:
+            # Not a hole: a program that writes into its mapping must not be killed because the disk is full.
+            os.posix_fallocate(file.fileno(), 0, size)
         os.fsync(file.fileno())
     unfinished.rename(path)

@@ -3,7 +3,7 @@
 The interposer applies the same rules (native/interposer) and refuses a table that breaks one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eclip.documents.profile import Dim3, StreamKind
 from eclip.errors import InputError
@@ -77,6 +77,12 @@ class Table:
     models: tuple[Model, ...]
     variants: tuple[Variant, ...]
     profiling: Profiling | None = None
+
+
+def released(table: Table) -> Table:
+    """The same models with every kernel on the application's own stream: counted, but not masked."""
+    choices = tuple((StreamGroup(0, len(model.kernels) - 1, OWN_STREAM),) for model in table.models)
+    return replace(table, streams=(), variants=(Variant(table.variants[0].active, choices),))
 
 
 def check(table: Table) -> None:

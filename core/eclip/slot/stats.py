@@ -46,13 +46,36 @@ def read(path: Path) -> tuple[ClientRecord, ...]:
     Raises:
         InputError: the file is not there or is no stats file of this version.
     """
-    with _opened(path) as file:
-        header = _record(file, 0, records.STATS_HEADER)
-        expected = (records.STATS_MAGIC, records.VERSION, records.CLIENTS, records.CLIENT_BYTES)
-        if header is None or tuple(int(value) for value in header) != expected:
+    with opened(path) as file:
+        if not header_fits(file):
             raise InputError(f"{path}: is no statistics file of version {records.VERSION}")
-        found = (_client(file, index) for index in range(records.CLIENTS))
-        return tuple(client for client in found if client)
+        return clients(file)
+
+
+def header_fits(file: int) -> bool:
+    """True if the open file starts as a statistics file of this version does."""
+    header = _record(file, 0, records.STATS_HEADER)
+    expected = (records.STATS_MAGIC, records.VERSION, records.CLIENTS, records.CLIENT_BYTES)
+    return header is not None and tuple(int(value) for value in header) == expected
+
+
+def clients(file: int) -> tuple[ClientRecord, ...]:
+    """The records of an open statistics file; what cannot be read of it is not there."""
+    found = (_client(file, index) for index in range(records.CLIENTS))
+    return tuple(client for client in found if client)
+
+
+def pulse(file: int) -> tuple[int, ...]:
+    """Launches by model of the table, as of `launches`, of an open statistics file. Reads the records in use only."""
+    total = np.zeros(records.MODELS, np.uint64)
+    for index in range(records.CLIENTS):
+        offset = records.STATS_HEADER_BYTES + index * records.CLIENT_BYTES
+        in_use = os.pread(file, 16, offset)
+        if len(in_use) == 16 and any(in_use[8:]):
+            record = _record(file, offset, records.CLIENT)
+            if record is not None:
+                total += record["counters"]["models"]["launches"].sum(axis=0, dtype=np.uint64)
+    return tuple(int(count) for count in total)
 
 
 def launches(path: Path) -> tuple[int, ...]:
@@ -62,14 +85,11 @@ def launches(path: Path) -> tuple[int, ...]:
     Raises:
         InputError: the file is not there or too short.
     """
-    with _opened(path) as file:
-        data = os.pread(file, records.STATS_BYTES, 0)
-    if len(data) != records.STATS_BYTES:
-        raise InputError(f"{path}: has {len(data)} bytes, a statistics file has {records.STATS_BYTES}")
-    layout, stride = records.CLIENT, (records.CLIENT_BYTES,)
-    clients = np.ndarray((records.CLIENTS,), layout, data, records.STATS_HEADER_BYTES, stride)
-    counts = clients["counters"]["models"]["launches"].sum(axis=(0, 1), dtype=np.uint64)
-    return tuple(int(count) for count in counts)
+    with opened(path) as file:
+        size = os.fstat(file).st_size
+        if size != records.STATS_BYTES:
+            raise InputError(f"{path}: has {size} bytes, a statistics file has {records.STATS_BYTES}")
+        return pulse(file)
 
 
 def read_profile(path: Path) -> ProfileProgress:
@@ -78,7 +98,7 @@ def read_profile(path: Path) -> ProfileProgress:
     Raises:
         InputError: the file is not there or is no profile file of this version.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         header = _record(file, 0, records.PROFILE_HEADER)
         if header is None or (header["magic"], header["version"]) != (records.PROFILE_MAGIC, records.VERSION):
             raise InputError(f"{path}: is no profile file of version {records.VERSION}")
@@ -89,19 +109,31 @@ def read_profile(path: Path) -> ProfileProgress:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
+def opened(path: Path) -> Iterator[int]:
+    """The descriptor of a program's file, for as long as the block lasts. Errors as of `open_file`."""
+    file = open_file(path)
     try:
-        # A program may have put a link, or a pipe that blocks, in the place of its file.
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        reason = "is a link" if error.errno == errno.ELOOP else f"cannot be read: {error.strerror}"
-        raise InputError(f"{path}: {reason}") from error
-    try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise InputError(f"{path}: is no regular file")
         yield file
     finally:
         os.close(file)
+
+
+def open_file(path: Path, flags: int = os.O_RDONLY) -> int:
+    """A descriptor of a file that a program may have meddled with; whoever asks closes it.
+
+    Raises:
+        InputError: it is not there, or is a link, a folder or a pipe.
+    """
+    try:
+        # A program may have put a link, or a pipe that blocks, in the place of its file.
+        file = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        reason = "is a link" if error.errno == errno.ELOOP else f"cannot be read: {error.strerror}"
+        raise InputError(f"{path}: {reason}") from error
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise InputError(f"{path}: is no regular file")
+    return file
 
 
 def _record(file: int, offset: int, layout: np.dtype[np.void]) -> Any:

@@ -13,7 +13,7 @@ from eclip.documents.profile import STREAM_KINDS, KernelProfile
 from eclip.errors import InputError
 from eclip.gpu.topology import Gpu
 from eclip.plan import CuSet, MixPlan, Plan, Stream, WorkerPlan
-from eclip.slot.lookup import OWN_STREAM, Kernel, Model, Profiling, StreamGroup, Table, Variant, check
+from eclip.slot.lookup import OWN_STREAM, Kernel, Model, Profiling, StreamGroup, Table, Variant, check, released
 from eclip.slot.wire import table_generated as wire
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "encode",
     "encode_profiling",
     "pack",
+    "released",
 ]
 
 FORMAT = 1

@@ -183,3 +183,12 @@ def test_a_damaged_control_page_is_refused(tmp_path: Path, damage: bytes) -> Non
 def test_a_folder_that_is_no_slot_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no slot folder of yours"):
         Slot(tmp_path)
+
+
+def test_a_withdrawn_table_leaves_none_and_the_next_one_counts_on(tmp_path: Path) -> None:
+    with Slot.create(tmp_path, "a", "1") as made:
+        made.publish(b"one")
+        made.withdraw()
+
+        assert control(made)[2] == 0
+        assert made.publish(b"two") == 2

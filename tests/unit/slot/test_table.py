@@ -226,3 +226,13 @@ def test_encoding_gives_the_same_bytes_each_time() -> None:
     first, second = (table.encode(GPU, MODELS, MIX) for _ in range(2))
 
     assert first == second
+
+
+@given(tables())
+def test_a_released_table_keeps_its_models_and_masks_nothing(made: Table) -> None:
+    if made.models:
+        freed = table.decode(table.pack(table.released(made)))
+
+        assert freed.models == made.models
+        assert freed.streams == ()
+        assert {group.stream for choice in freed.variants[0].choices for group in choice} == {table.OWN_STREAM}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from eclip.host import activity
-from eclip.host.activity import Activity
+from eclip.slot import activity
+from eclip.slot.activity import Activity
 
 
 def watch(launches: list[int], every_s: float, silence_s: float) -> list[bool]:
