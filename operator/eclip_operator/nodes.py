@@ -1,0 +1,100 @@
+"""The spec of a node's object, from its mixes and the answers about them. Pure.
+
+A GPU whose questions are not answered yet keeps the spec that it has: masks go on until the new plan is there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast, get_args
+
+from eclip.api import names
+from eclip.api.node import GpuSpec, NodeSpec, SlotSpec, Why
+from eclip_operator import questions
+from eclip_operator.inputs import KubeNode, NodeReport
+from eclip_operator.mixes import GpuMix, Place
+from eclip_operator.questions import Answer, Outcome, Question, Refusal
+
+Outcomes = Mapping[str, Outcome]
+"""What was answered so far, by `questions.key`."""
+MESSAGE_LENGTH = 512
+PROFILING = "Profile"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a node is to have, as far as that is known."""
+
+    spec: NodeSpec
+    asks: tuple[Question, ...]
+    """Questions that the node's mixes pose, answered or not."""
+    mixes: tuple[GpuMix, ...]
+
+
+def profiled(spec: NodeSpec) -> frozenset[str]:
+    """Slots that a spec has in profile mode."""
+    return frozenset(slot.slot for gpu in spec.gpus for slot in gpu.slots if slot.mode == PROFILING)
+
+
+def intent(report: NodeReport, node: KubeNode | None, mixes: tuple[GpuMix, ...], outcomes: Outcomes) -> Intent:
+    """The spec that follows from the mixes of a node and the answers that are there."""
+    present = {gpu.id: gpu for gpu in report.spec.gpus}
+    gpus = []
+    for mix in mixes:
+        if settled(mix, outcomes):
+            gpus.append(_gpu(mix, outcomes))
+        elif mix.gpu.id in present:
+            gpus.append(present[mix.gpu.id])
+    config = dict(node.labels).get(names.LABEL_NODE_CONFIG) if node else report.spec.config
+    asks = tuple(question for mix in mixes for question in mix.questions)
+    return Intent(NodeSpec(config=config, gpus=tuple(gpus)), asks, mixes)
+
+
+def settled(mix: GpuMix, outcomes: Outcomes) -> bool:
+    """Whether all is known that the GPU's spec depends on."""
+    return not mix.unknown and all(questions.key(question) in outcomes for question in mix.questions)
+
+
+def outcome(question: Question | None, outcomes: Outcomes) -> Outcome | None:
+    """What was answered to a question; None: nothing was asked, or nothing answered."""
+    return outcomes.get(questions.key(question)) if question else None
+
+
+def _gpu(mix: GpuMix, outcomes: Outcomes) -> GpuSpec:
+    answered = outcome(mix.question, outcomes)
+    profiling = outcome(mix.profiling, outcomes)
+    return GpuSpec(
+        id=mix.gpu.id,
+        policy=str(mix.lead.ref) if mix.lead else None,
+        strategy=mix.lead.spec.strategy if mix.lead else None,
+        plan=answered.plan if isinstance(answered, Answer) else None,
+        message=next((out.message[:MESSAGE_LENGTH] for out in (answered, profiling) if isinstance(out, Refusal)), None),
+        slots=tuple(_slot(place, answered, profiling) for place in mix.places),
+    )
+
+
+def _slot(place: Place, answered: Outcome | None, profiling: Outcome | None) -> SlotSpec:
+    workload = place.governed.workload if place.governed else None
+    bare = SlotSpec(
+        slot=place.occupant.slot,
+        allocation=place.occupant.allocation,
+        policy=str(place.policy) if place.policy else None,
+        workload=workload.name if workload else None,
+        objective_p95_micros=workload.latency.p95_micros if workload and workload.latency else None,
+    )
+    if place.profiling and isinstance(profiling, Answer):
+        return bare.model_copy(update={"mode": PROFILING, "table": profiling.seats[0].table})
+    if place.seat is not None and isinstance(answered, Answer):
+        part = answered.seats[place.seat]
+        update = {"mode": "Enforce", "table": part.table, "workers": part.workers, "groups": part.groups}
+        return bare.model_copy(update=update)
+    return bare.model_copy(update={"why": _why(place, answered)})
+
+
+def _why(place: Place, answered: Outcome | None) -> Why:
+    if place.governed is None:
+        return "NoPolicy"
+    if place.resolution.reason in get_args(Why):
+        return cast(Why, place.resolution.reason)
+    if isinstance(answered, Refusal) and answered.reason == "Infeasible":
+        return "Infeasible"
+    return "ProfileInvalid"

@@ -1,0 +1,118 @@
+"""Objects of the cluster as the operator's inputs. Pure. InputError for an object that its CRD would not let in."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from eclip.api import names
+from eclip.api.node import NodeColocation
+from eclip.api.node_status import GpuStatus, SlotStatus
+from eclip.api.policy import ColocationPolicy
+from eclip.api.profile import KernelProfile
+from eclip.gpu import hsa_cu_mask
+from eclip_operator.inputs import Figures, GpuReport, KubeNode, NodeReport, Occupant, Pod, Policy, Profile, Ref
+
+Raw = Mapping[str, Any]
+
+
+def policy(raw: Raw) -> Policy:
+    """A ColocationPolicy."""
+    read = ColocationPolicy.read(raw)
+    metadata = raw["metadata"]
+    return Policy(
+        ref=Ref(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        generation=metadata["generation"],
+        created=metadata["creationTimestamp"],
+        spec=read.spec,
+        status=read.status,
+    )
+
+
+def profile(raw: Raw) -> Profile:
+    """A KernelProfile."""
+    read = KernelProfile.read(raw)
+    text = json.dumps(raw["spec"], sort_keys=True, separators=(",", ":"))
+    return Profile(
+        ref=Ref(raw["metadata"]["namespace"], raw["metadata"]["name"]),
+        product=read.spec.gpu.product,
+        compute_units=read.spec.gpu.compute_units,
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+        text=text,
+    )
+
+
+def report(raw: Raw) -> NodeReport:
+    """A NodeColocation."""
+    read = NodeColocation.read(raw)
+    return NodeReport(
+        name=raw["metadata"]["name"],
+        uid=raw["metadata"]["uid"],
+        spec=read.spec,
+        gpus=tuple(_gpu(gpu) for gpu in read.status.gpus),
+    )
+
+
+def node(raw: Raw) -> KubeNode:
+    """A Node."""
+    metadata = raw["metadata"]
+    labels = metadata.get("labels") or {}
+    ours = {*names.NODE_LABELS, names.LABEL_NODE_CONFIG}
+    return KubeNode(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        labels=tuple(sorted((key, value) for key, value in labels.items() if key in ours)),
+        ready=_is_ready(raw.get("status", {}).get("conditions", ())),
+    )
+
+
+def pod(raw: Raw) -> Pod | None:
+    """A Pod; None if it has ended, and holds nothing any more."""
+    if raw.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+        return None
+    metadata = raw["metadata"]
+    return Pod(
+        uid=metadata["uid"],
+        node=raw["spec"].get("nodeName", ""),
+        labels=tuple(sorted((metadata.get("labels") or {}).items())),
+        profiling=(metadata.get("annotations") or {}).get(names.ANNOTATION_PROFILE),
+    )
+
+
+def _gpu(gpu: GpuStatus) -> GpuReport:
+    return GpuReport(
+        id=gpu.id,
+        product=gpu.product,
+        gfx=gpu.gfx,
+        active=gpu.topology.nested,
+        shares=gpu.shares,
+        ceiling=_ceiling(gpu),
+        occupants=tuple(_occupant(slot) for slot in gpu.slots if slot.pod and slot.container),
+    )
+
+
+def _is_ready(conditions: Sequence[Raw]) -> bool:
+    return all(condition["status"] == "True" for condition in conditions if condition["type"] == "Ready")
+
+
+def _ceiling(gpu: GpuStatus) -> int | None:
+    sets = hsa_cu_mask.parse_hsa_cu_mask(gpu.ceiling).sets if gpu.ceiling else {}
+    return next((cu_set.bit_count() for cu_set in sets.values()), None)
+
+
+def _occupant(slot: SlotStatus) -> Occupant:
+    assert slot.pod is not None
+    assert slot.container is not None
+    return Occupant(
+        slot=slot.slot,
+        allocation=slot.allocation,
+        namespace=slot.pod.namespace,
+        pod=slot.pod.name,
+        container=slot.container,
+        uid=slot.pod.uid,
+        state=slot.state,
+        reason=slot.reason.value if slot.reason else "",
+        busy=bool(slot.kernels_per_second),
+        figures=Figures(slot.p95_micros, slot.kernels_per_second),
+    )

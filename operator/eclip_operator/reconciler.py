@@ -1,0 +1,255 @@
+"""Inputs in, differences out: what has to be fetched, solved and written to make the cluster as it should be. Pure.
+
+Level-triggered: what it asks for depends on the inputs that it has been given last, not on their order. It only
+remembers which nodes and policies a change can have touched, so that a thousand quiet nodes cost nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeVar
+
+from eclip.api.node import NodeSpec
+from eclip.api.policy import PolicyStatus
+from eclip_operator import events, labels, questions
+from eclip_operator.events import Event
+from eclip_operator.facts import Fact, facts
+from eclip_operator.inputs import KubeNode, NodeReport, Pod, PodKey, Policy, Profile, Ref, World
+from eclip_operator.mixes import mixes
+from eclip_operator.nodes import Intent, intent, profiled
+from eclip_operator.questions import Answer, Outcome, Question
+from eclip_operator.statuses import status
+
+
+@dataclass(frozen=True, slots=True)
+class SpecWrite:
+    """A node's object is to get this spec. The tables that it names come first."""
+
+    node: str
+    uid: str
+    spec: NodeSpec
+
+
+@dataclass(frozen=True, slots=True)
+class StatusWrite:
+    """A policy is to get this status."""
+
+    policy: Ref
+    status: PolicyStatus
+
+
+@dataclass(frozen=True, slots=True)
+class LabelWrite:
+    """A Node is to have exactly these labels of us."""
+
+    node: KubeNode
+    labels: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What to do next."""
+
+    pods: tuple[PodKey, ...] = ()
+    questions: tuple[Question, ...] = ()
+    tables: tuple[str, ...] = ()
+    """Names of LookupTables that the specs need, and that are not there."""
+    specs: tuple[SpecWrite, ...] = ()
+    statuses: tuple[StatusWrite, ...] = ()
+    labels: tuple[LabelWrite, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
+@dataclass
+class Reconciler:
+    """The operator's mind."""
+
+    policies: dict[Ref, Policy] = field(default_factory=dict)
+    profiles: dict[Ref, Profile] = field(default_factory=dict)
+    reports: dict[str, NodeReport] = field(default_factory=dict)
+    nodes: dict[str, KubeNode] = field(default_factory=dict)
+    pods: dict[PodKey, Pod | None] = field(default_factory=dict)
+    tables: set[str] = field(default_factory=set)
+    """LookupTables that are there."""
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    _intents: dict[str, Intent] = field(default_factory=dict)
+    _facts: dict[str, tuple[Fact, ...]] = field(default_factory=dict)
+    _stale_nodes: set[str] = field(default_factory=set)
+    _stale_policies: set[Ref] = field(default_factory=set)
+    _moved: set[str] = field(default_factory=set)
+    """Nodes of which only figures have changed."""
+
+    @property
+    def world(self) -> World:
+        """All inputs as they are."""
+        return World(self.policies, self.profiles, self.reports, self.nodes, self.pods)
+
+    @property
+    def stale(self) -> bool:
+        """Whether a step could find something to do."""
+        return bool(self._stale_nodes or self._stale_policies)
+
+    def put_policy(self, ref: Ref, policy: Policy | None) -> None:
+        """A policy as it is now; None: it is gone."""
+        old = self.policies.get(ref)
+        _put(self.policies, ref, policy)
+        if policy is not None and old != policy:
+            self._stale_policies.add(ref)
+        if policy is None or old is None or (old.spec, old.age) != (policy.spec, policy.age):
+            self._touch_namespace(ref.namespace)
+
+    def put_profile(self, ref: Ref, profile: Profile | None) -> None:
+        """A kernel profile as it is now; None: it is gone."""
+        old = self.profiles.get(ref)
+        _put(self.profiles, ref, profile)
+        if old != profile:
+            self._touch_namespace(ref.namespace)
+            self._stale_policies.update(other for other in self.policies if other.namespace == ref.namespace)
+
+    def put_report(self, name: str, report: NodeReport | None) -> None:
+        """A node's object as it is now; None: it is gone."""
+        old = self.reports.get(name)
+        _put(self.reports, name, report)
+        (self._moved if old == report else self._stale_nodes).add(name)
+
+    def put_node(self, name: str, node: KubeNode | None) -> None:
+        """A Node as it is now; None: it is gone."""
+        old = self.nodes.get(name)
+        _put(self.nodes, name, node)
+        if old != node:
+            self._stale_nodes.add(name)
+
+    def put_pod(self, key: PodKey, pod: Pod | None) -> None:
+        """A pod that was looked for; None: it is not there."""
+        if key in self.pods and self.pods[key] == pod:
+            return
+        self.pods[key] = pod
+        self._stale_nodes.update(self._nodes_with(lambda occupant: occupant == key))
+
+    def put_outcome(self, question: Question, outcome: Outcome) -> None:
+        """A question was answered."""
+        self.outcomes[questions.key(question)] = outcome
+        self._stale_nodes.update(name for name, held in self._intents.items() if question in held.asks)
+
+    def table_gone(self, name: str) -> None:
+        """A LookupTable is not there any more. Specs that name it will have it made again."""
+        self.tables.discard(name)
+        self._stale_nodes.update(node for node, held in self._intents.items() if name in held.spec.tables)
+
+    def refresh(self) -> None:
+        """Look at the nodes again of which only figures have changed, so that policies show them."""
+        self._stale_nodes.update(self._moved)
+        self._moved.clear()
+
+    def step(self, now: datetime, most: int = 1_000_000) -> Step:
+        """What is to be done after all that was put since the last step; for so many nodes at most, others follow."""
+        taken = sorted(self._stale_nodes)[:most]
+        steps = [self._node_step(name) for name in taken]
+        self._stale_nodes.difference_update(taken)
+        statuses, told = ((), ()) if self._stale_nodes else self._status_step(now)
+        specs = tuple(spec for one in steps for spec in one.specs)
+        return Step(
+            pods=_distinct(key for one in steps for key in one.pods),
+            questions=_distinct(question for one in steps for question in one.questions),
+            tables=_distinct(name for write in specs for name in sorted(write.spec.tables - self.tables)),
+            specs=specs,
+            statuses=statuses,
+            labels=tuple(label for one in steps for label in one.labels),
+            events=(*(event for one in steps for event in one.events), *told),
+        )
+
+    def table(self, name: str) -> str:
+        """The JSON of a LookupTable that a step has named. KeyError if no answer has it."""
+        for outcome in self.outcomes.values():
+            if isinstance(outcome, Answer) and name in outcome.tables:
+                return outcome.tables[name]
+        raise KeyError(name)
+
+    def wanted_tables(self) -> set[str]:
+        """All tables that any spec names, or should name."""
+        named = {name for held in self._intents.values() for name in held.spec.tables}
+        return named | {name for report in self.reports.values() for name in report.spec.tables}
+
+    def forget(self) -> None:
+        """Drop pods and answers that no node has a use for."""
+        held = {occupant.key for report in self.reports.values() for gpu in report.gpus for occupant in gpu.occupants}
+        self.pods = {key: pod for key, pod in self.pods.items() if key in held}
+        asked = {questions.key(question) for intended in self._intents.values() for question in intended.asks}
+        self.outcomes = {key: outcome for key, outcome in self.outcomes.items() if key in asked}
+
+    def _node_step(self, name: str) -> Step:
+        report, node = self.reports.get(name), self.nodes.get(name)
+        written = self._label_step(node, report)
+        if report is None:
+            self._intents.pop(name, None)
+            self._settle_facts(name, ())
+            return written
+        mine = mixes(report, self.world, profiled(report.spec))
+        intended = self._intents[name] = intent(report, node, mine, self.outcomes)
+        self._settle_facts(name, facts(report, node, mine, self.outcomes))
+        change = intended.spec != report.spec
+        told = (*written.events, *(events.of_node(report, intended.spec, mine) if change else ()))
+        return replace(
+            written,
+            pods=tuple(key for mix in mine for key in mix.unknown),
+            questions=tuple(question for question in intended.asks if questions.key(question) not in self.outcomes),
+            specs=(SpecWrite(name, report.uid, intended.spec),) if change else (),
+            events=told,
+        )
+
+    def _label_step(self, node: KubeNode | None, report: NodeReport | None) -> Step:
+        if node is None:
+            return Step()
+        wanted = labels.wanted(report)
+        if wanted == labels.present(node):
+            return Step()
+        return Step(labels=(LabelWrite(node, wanted),), events=(events.of_labels(node, wanted),))
+
+    def _status_step(self, now: datetime) -> tuple[tuple[StatusWrite, ...], tuple[Event, ...]]:
+        stale = sorted(ref for ref in self._stale_policies if ref in self.policies)
+        self._stale_policies.clear()
+        if not stale:
+            return (), ()
+        by_policy: dict[Ref, list[Fact]] = {ref: [] for ref in stale}
+        for fact in (fact for mine in self._facts.values() for fact in mine):
+            for ref in (fact.policy, *fact.losers):
+                if ref in by_policy:
+                    by_policy[ref].append(fact)
+        writes: list[StatusWrite] = []
+        told: list[Event] = []
+        for ref in stale:
+            policy = self.policies[ref]
+            new = status(policy, by_policy[ref], self.profiles, now)
+            if new != policy.status:
+                writes.append(StatusWrite(ref, new))
+                told += events.of_policy(policy, new)
+        return tuple(writes), tuple(told)
+
+    def _settle_facts(self, name: str, new: tuple[Fact, ...]) -> None:
+        old = self._facts.get(name, ())
+        if old != new:
+            self._stale_policies.update(ref for fact in (*old, *new) for ref in (fact.policy, *fact.losers))
+        _put(self._facts, name, new or None)
+
+    def _touch_namespace(self, namespace: str) -> None:
+        self._stale_nodes.update(self._nodes_with(lambda key: key.namespace == namespace))
+
+    def _nodes_with(self, wanted: Callable[[PodKey], bool]) -> Iterator[str]:
+        for name, report in self.reports.items():
+            if any(wanted(occupant.key) for gpu in report.gpus for occupant in gpu.occupants):
+                yield name
+
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+def _put(where: dict[_K, _V], key: _K, value: _V | None) -> None:
+    if value is None:
+        where.pop(key, None)
+    else:
+        where[key] = value
+
+
+def _distinct(items: Iterable[_K]) -> tuple[_K, ...]:
+    return tuple(dict.fromkeys(items))
