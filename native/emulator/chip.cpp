@@ -1,72 +1,26 @@
 #include "chip.h"
 
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <new>
 #include <stdexcept>
 
 #include "dealing.h"
+#include "futex.h"
 
 namespace emulator {
 namespace {
 
 constexpr double never = std::numeric_limits<double>::infinity();
 constexpr int64_t burial_interval_ns = 1'000'000;
-/* Byte 0 of the lock range guards the making of the file, byte 1 + i says that client i lives. Far behind the end of
- * the file, so that no reader of its content meets them. */
-constexpr off_t lock_base = 1LL << 40;
-
-/* Locks of the process, not of the descriptor: a child of a fork does not keep its parent's alive. */
-bool lock_byte(int fd, off_t byte, short type, int command) {
-  struct flock range {};
-  range.l_type = type;
-  range.l_whence = SEEK_SET;
-  range.l_start = lock_base + byte;
-  range.l_len = 1;
-  int result;
-  do result = fcntl(fd, command, &range);
-  while (result != 0 && errno == EINTR);
-  return command == F_GETLK ? result == 0 && range.l_type == F_UNLCK : result == 0;
-}
-
-/* One process at a time makes the file or moves in. */
-class Maker {
- public:
-  explicit Maker(int fd) : fd_(fd) { lock_byte(fd_, 0, F_WRLCK, F_SETLKW); }
-  ~Maker() { lock_byte(fd_, 0, F_UNLCK, F_SETLK); }
-  Maker(const Maker &) = delete;
-  Maker &operator=(const Maker &) = delete;
-
- private:
-  int fd_;
-};
-
-void futex_wait(std::atomic<uint32_t> &word, uint32_t expected, int64_t ns) {
-  if (ns <= 0) return;
-  timespec timeout{static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
-  syscall(SYS_futex, &word, FUTEX_WAIT, expected, &timeout, nullptr, 0);
-}
-
-void futex_wake(std::atomic<uint32_t> &word) { syscall(SYS_futex, &word, FUTEX_WAKE, 1, nullptr, nullptr, 0); }
-
-void make_lock(pthread_mutex_t &lock) {
-  pthread_mutexattr_t attributes;
-  pthread_mutexattr_init(&attributes);
-  pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-  pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-  pthread_mutex_init(&lock, &attributes);
-  pthread_mutexattr_destroy(&attributes);
-}
-
 void *map_shared(int fd) {
   const int flags = MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0);
   void *address = mmap(nullptr, sizeof(ChipFile), PROT_READ | PROT_WRITE, flags, fd, 0);
@@ -83,7 +37,7 @@ Chip::Chip(const GpuConfig &gpu, double time_scale, bool virtual_time) {
     claim_client();
   } else {
     open_file(gpu.chip_path);
-    const Maker maker(fd_);
+    const LifeLock::Maker maker(life_);
     move_in(gpu, time_scale, virtual_time);
   }
   clock_ = GpuClock(file_->summary.epoch_ns, time_scale);
@@ -98,7 +52,7 @@ double Chip::micros() const {
 
 void Chip::move_in(const GpuConfig &gpu, double time_scale, bool virtual_time) {
   bool inhabited = false;
-  for (uint32_t client = 0; client < max_clients; client++) inhabited |= is_alive(client);
+  for (uint32_t client = 0; client < max_clients; client++) inhabited |= life_.marked(client);
   /* A file that nobody lives in may hold a lock of a boot long past: start it anew. */
   if (!inhabited) prepare(gpu, time_scale, virtual_time);
   const ChipSummary &summary = file_->summary;
@@ -109,13 +63,19 @@ void Chip::move_in(const GpuConfig &gpu, double time_scale, bool virtual_time) {
 }
 
 void Chip::open_file(const std::string &path) {
-  fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (fd_ < 0) throw std::runtime_error(path + ": " + std::strerror(errno));
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0) throw std::runtime_error(path + ": " + std::strerror(errno));
   struct stat info {};
-  if (fstat(fd_, &info) != 0 ||
-      (info.st_size < static_cast<off_t>(sizeof(ChipFile)) && ftruncate(fd_, sizeof(ChipFile)) != 0))
-    throw std::runtime_error(path + ": cannot make the chip's file: " + std::strerror(errno));
-  file_ = static_cast<ChipFile *>(map_shared(fd_));
+  const bool fits = fstat(fd, &info) == 0 &&
+                    (info.st_size >= static_cast<off_t>(sizeof(ChipFile)) || ftruncate(fd, sizeof(ChipFile)) == 0);
+  if (!fits) {
+    const std::string why = std::strerror(errno);
+    close(fd);
+    throw std::runtime_error(path + ": cannot make the chip's file: " + why);
+  }
+  file_ = static_cast<ChipFile *>(map_shared(fd));
+  close(fd);
+  life_.open(path);
 }
 
 void Chip::prepare(const GpuConfig &gpu, double time_scale, bool virtual_time) {
@@ -135,7 +95,6 @@ void Chip::prepare(const GpuConfig &gpu, double time_scale, bool virtual_time) {
   summary.idle_watts = gpu.costs.idle_watts;
   summary.clients = 0;
   summary.vram_used = 0;
-  make_lock(file_->lock);
   fill_chip(gpu, file_->parameters);
   /* From where it was left, so that the idle time since then is counted, too. */
   eclip_fluid_init(&file_->fluid, summary.now);
@@ -150,31 +109,33 @@ void Chip::prepare(const GpuConfig &gpu, double time_scale, bool virtual_time) {
 }
 
 void Chip::claim_client() {
-  lock();
-  for (uint32_t client = 0; client < max_clients; client++) {
-    if (fd_ >= 0 && !lock_byte(fd_, 1 + client, F_WRLCK, F_SETLK)) continue;
-    bury(client);
-    self_ = client;
-    Client &self = file_->clients[client];
-    self.used = 1;
-    self.absent = 0;
-    self.horizon = never;
-    self.wake_at = never;
-    self.held_since_ns = 0;
-    self.finished = 0;
-    self.vram = 0;
-    file_->summary.clients++;
-    unlock();
-    return;
-  }
+  self_ = 0;
+  while (life_.is_open() && !life_.mark(self_))
+    if (++self_ == max_clients) throw std::runtime_error("more than 64 processes on one chip");
+  if (file_->lock.take_from_predecessor(self_))
+    repair();
+  else
+    lock();
+  bury(self_);
+  Client &self = file_->clients[self_];
+  self.used = 1;
+  self.absent = 0;
+  self.horizon = never;
+  self.wake_at = never;
+  self.held_since_ns = 0;
+  self.finished = 0;
+  self.vram = 0;
+  const char *allocation = std::getenv("ECLIP_ALLOCATION");
+  std::memset(file_->allocations[self_], 0, allocation_bytes);
+  if (allocation != nullptr) std::strncpy(file_->allocations[self_], allocation, allocation_bytes - 1);
+  file_->summary.clients++;
   unlock();
-  throw std::runtime_error("more than 64 processes on one chip");
 }
 
-bool Chip::is_alive(uint32_t client) const { return fd_ >= 0 && !lock_byte(fd_, 1 + client, F_WRLCK, F_GETLK); }
+bool Chip::is_alive(uint32_t client) const { return life_.is_open() && (client == self_ || life_.marked(client)); }
 
 bool Chip::burial_is_due() const {
-  return fd_ >= 0 && file_->summary.clients > 1 && wall_ns() - last_burial_ > burial_interval_ns;
+  return life_.is_open() && file_->summary.clients > 1 && wall_ns() - last_burial_ > burial_interval_ns;
 }
 
 /* What has been played up to now happened while they lived. */
@@ -198,19 +159,13 @@ void Chip::bury(uint32_t client) {
 }
 
 void Chip::lock() {
-  for (int tries = 0; tries < 200; tries++) {
-    const int result = pthread_mutex_trylock(&file_->lock);
-    if (result == 0) return;
-    if (result == EOWNERDEAD) return repair();
-    __builtin_ia32_pause();
-  }
-  if (pthread_mutex_lock(&file_->lock) == EOWNERDEAD) repair();
+  const auto lives = [this](uint32_t client) { return client == self_ || is_alive(client); };
+  if (file_->lock.take(self_, lives) == ChipLock::Taken::from_dead) repair();
 }
 
 /* The holder died between two stores. What a kernel had left may be off by one step; everything that is counted is
  * counted again. */
 void Chip::repair() {
-  pthread_mutex_consistent(&file_->lock);
   ChipFile &file = *file_;
   file.active_count = 0;
   for (uint32_t i = 0; i < max_tickets; i++) {
@@ -237,7 +192,7 @@ void Chip::unlock() {
   changed_ = false;
   const uint64_t wakes = wakes_;
   wakes_ = 0;
-  pthread_mutex_unlock(&file_->lock);
+  file_->lock.give();
   for (uint32_t client = 0; client < max_clients; client++) {
     if (!(wakes >> client & 1) || client == self_) continue;
     file_->clients[client].wake.fetch_add(1);

@@ -11,6 +11,7 @@
 #include "chip_file.h"
 #include "clock.h"
 #include "config.h"
+#include "life_lock.h"
 
 namespace emulator {
 
@@ -111,7 +112,7 @@ class Chip {
   void release_queue(uint32_t use);
   void count_in_use();
 
-  int fd_ = -1;
+  LifeLock life_;
   ChipFile *file_ = nullptr;
   uint32_t self_ = 0;
   GpuClock clock_{0, 1};

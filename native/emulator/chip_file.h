@@ -1,23 +1,23 @@
-/* The state of one chip as all processes share it: a mapped file. The first page is read by core/eclip/emulated/__init__.py, so
- * its offsets are fixed; a change of any of them raises `chip_version`. Everything after it is guarded by `lock`. */
+/* The state of one chip as all processes share it: a mapped file. What lies before `lock` is read by core/eclip/emulated,
+ * so its offsets are fixed; a change of any of them raises `chip_version`. What comes after it is guarded by it. */
 #pragma once
-
-#include <pthread.h>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 
+#include "chip_lock.h"
 #include "eclip/contention.h"
 
 namespace emulator {
 
 constexpr char chip_magic[8] = {'E', 'C', 'L', 'C', 'H', 'I', 'P', '\0'};
-constexpr uint32_t chip_version = 2;
+constexpr uint32_t chip_version = 3;
 constexpr uint32_t max_clients = 64;
 constexpr uint32_t max_queues = 1024; /* of one chip, over all processes */
 constexpr uint32_t max_tickets = 2048;
 constexpr uint32_t no_ticket = UINT32_MAX;
+constexpr size_t allocation_bytes = 64;
 
 /* Packets as the chip saw them. A blit is a dispatch of one of the runtime's own kernels. */
 enum PacketKind : uint32_t { dispatch, blit, barrier_and, barrier_or, barrier_value, vendor, other, packet_kinds = 8 };
@@ -86,7 +86,8 @@ struct Ticket {
 
 struct ChipFile {
   ChipSummary summary;
-  alignas(4096) pthread_mutex_t lock;
+  char allocations[max_clients][allocation_bytes]; /* ECLIP_ALLOCATION of every client, ends with a zero */
+  alignas(4096) ChipLock lock;
   eclip_chip parameters;
   eclip_fluid fluid;
   Client clients[max_clients];
@@ -103,5 +104,6 @@ struct ChipFile {
   uint32_t processes_in_use;
   double in_use_at;
 };
+static_assert(offsetof(ChipFile, allocations) == 192 && offsetof(ChipFile, lock) == 8192);
 
 }  // namespace emulator

@@ -15,6 +15,7 @@ EDGES = {
     "contention": "hands its arrays to the native contention model",
     "contention.abi": "calls the native contention model",
     "emulated": "lays out an emulated GPU's files",
+    "emulated.clients": "asks the kernel who holds an emulated chip",
     "optimize.paths": "calls the native path search",
     "planning": "says how long the search took",
     "slot": "owns the folders of slots",

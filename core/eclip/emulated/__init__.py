@@ -27,7 +27,7 @@ LIBRARIES = Path(eclip.__file__).parent / "native" / "emulator"
 WORKLOAD_KERNELS = Path(eclip.__file__).parent / "native" / "workloads" / "libeclip_workload_kernels.so"
 
 _SUMMARY = struct.Struct("<8sII q d II 6d 4Q 8Q Q")
-_CHIP_VERSION = 2
+_CHIP_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import os
 import signal
 import struct
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 
 from eclip import contention
-from eclip.emulated import EmulatedGpu
+from eclip.emulated import LIBRARIES, EmulatedGpu, clients
 from eclip.emulated.trace import Kernel
 
 MakeGpu = Callable[..., EmulatedGpu]
+ACCEPTANCE = LIBRARIES / "acceptance"
 ALARM_SECONDS = 240
 PATTERNS = {"a": "33333333", "b": "cccccccc", "c": "66666666", "d": "ffffffff"}
 
@@ -144,8 +146,8 @@ def stopped_outside_the_lock(pid: int, gpu: EmulatedGpu) -> bool:
     os.kill(pid, signal.SIGSTOP)
     until(lambda: all(state(task) == "T" for task in Path(f"/proc/{pid}/task").iterdir()))
     with gpu.chip_path().open("rb") as file:
-        file.seek(4096)  # ChipFile.lock: its first word holds the owner's thread id
-        free = struct.unpack("<I", file.read(4))[0] & 0x3FFFFFFF == 0
+        file.seek(8192)  # ChipFile.lock: the low bits of its word name the holder
+        free = struct.unpack("<I", file.read(4))[0] & 0x7F == 0
     if not free:
         os.kill(pid, signal.SIGCONT)
     return free
@@ -174,6 +176,64 @@ def test_killing_processes_at_any_moment_leaves_the_chip_whole(make_gpu: MakeGpu
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     programs.run(gpu, "sharing")
+
+
+IN_ITS_OWN = ("/usr/bin/unshare", "--pid", "--fork", "--kill-child=KILL")
+"""Runs a program as process 1 of a PID namespace, as a container does: all have the same ids then."""
+
+
+def test_clients_in_different_pid_namespaces_do_not_collide(make_gpu: MakeGpu, programs: Any) -> None:
+    gpu = make_gpu()
+    chip = gpu.chip_path()
+    first = programs.start(gpu, *IN_ITS_OWN, str(ACCEPTANCE), "endless", ECLIP_ALLOCATION="first")
+    until(lambda: clients.allocations(chip) == ("first",))
+    second = programs.start(gpu, *IN_ITS_OWN, str(ACCEPTANCE), "endless", ECLIP_ALLOCATION="second")
+    until(lambda: sorted(clients.allocations(chip)) == ["first", "second"] and gpu.reading().packets.dispatch == 2)
+    assert gpu.reading().programs == 2
+    first.kill()
+    first.wait()
+    until(lambda: clients.allocations(chip) == ("second",))
+    until(lambda: gpu.reading().programs == 1)
+    third = programs.start(gpu, *IN_ITS_OWN, str(ACCEPTANCE), "endless", ECLIP_ALLOCATION="Not/A\nName")
+    until(lambda: sorted(clients.allocations(chip)) == ["", "second"])
+    for process in (second, third):
+        process.kill()
+        process.wait()
+    until(lambda: clients.allocations(chip) == ())
+
+
+def test_killing_containers_at_any_moment_leaves_the_chip_whole(make_gpu: MakeGpu, programs: Any) -> None:
+    """One of two programs with the same ids is killed again and again; the other one goes on."""
+    gpu = make_gpu()
+    survivor = programs.start(gpu, *IN_ITS_OWN, str(ACCEPTANCE), "threads")
+    for round_number in range(10):
+        victim = programs.start(gpu, *IN_ITS_OWN, str(ACCEPTANCE), "threads")
+        before = gpu.reading().packets.dispatch
+        until(lambda: gpu.reading().packets.dispatch > before + 20)  # noqa: B023
+        time.sleep(0.001 * (round_number % 5))
+        victim.kill()
+        victim.wait()
+    programs.finish(survivor)
+    programs.run(gpu, *IN_ITS_OWN, str(ACCEPTANCE), "sharing")
+
+
+def test_a_child_of_a_fork_does_not_keep_its_parent_on_the_chip(make_gpu: MakeGpu, programs: Any) -> None:
+    gpu = make_gpu()
+    program = 'import ctypes, os, time; ctypes.CDLL("libamdhip64.so.5").hipInit(0); os.fork(); time.sleep(600)'
+    parent = programs.start(gpu, sys.executable, "-c", program)
+    until(lambda: gpu.reading().programs == 1 and len(children(parent.pid)) == 1)
+    (child,) = children(parent.pid)
+    parent.kill()
+    os.waitid(os.P_PID, parent.pid, os.WEXITED | os.WNOWAIT)
+    try:
+        until(lambda: clients.allocations(gpu.chip_path()) == ())
+        os.kill(child, 0)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_memory_is_one_for_all_processes(make_gpu: MakeGpu, programs: Any) -> None:
