@@ -18,6 +18,7 @@ from eclip.api.objects import (
     Part,
     PolicyRef,
     SlotName,
+    StrategyName,
 )
 
 Mode = Literal["Enforce", "Profile", "Unmasked"]
@@ -65,7 +66,7 @@ class SlotSpec(Part):
 class PlanSummary(Part):
     """The plan in force on a GPU."""
 
-    strategy: str
+    strategy: StrategyName
     solved_by: Literal["exact", "pulp", "none"]
     """none: the strategy needs no search."""
     objective: Ratio
@@ -82,7 +83,7 @@ class GpuSpec(Part):
     id: GpuId
     policy: PolicyRef | None = None
     """Whose strategy and objective hold: of the policies with a worker here the oldest."""
-    strategy: Annotated[str, Field(max_length=63)] | None = None
+    strategy: StrategyName | None = None
     plan: PlanSummary | None = None
     message: Annotated[str, Field(max_length=512)] | None = None
     """Why there is no plan, for people."""

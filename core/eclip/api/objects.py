@@ -34,6 +34,8 @@ SlotName = Annotated[str, Field(min_length=1, max_length=63)]
 """`<gpu>-s<nn>`, which is also the share's device id."""
 Allocation = Annotated[str, Field(min_length=1, max_length=63)]
 """Which use of the slot; random."""
+StrategyName = Annotated[str, Field(max_length=63)]
+"""Of any strategy, those that are no policy's choice among them."""
 PolicyRef = Annotated[str, Field(min_length=3, max_length=317, pattern=r"^[^/]+/[^/]+$")]
 """`namespace/name` of a ColocationPolicy."""
 

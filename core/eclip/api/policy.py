@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from eclip import documents
 from eclip.api.conditions import Condition
-from eclip.api.objects import Count, Cus, GpuId, Label, Micros, Name, Object, Part, PolicyRef
+from eclip.api.objects import Count, Cus, GpuId, Label, Micros, Name, Object, Part, PolicyRef, StrategyName
 from eclip.documents.colocation import MAX_SWITCHES, Basis, Objective, Solver
 
 Strategy = Literal["whole-gpu", "static-split", "model-wise", "per-kernel", "kernel-groups"]
@@ -148,7 +148,7 @@ class WorkloadStatus(Part):
     p95_micros: Annotated[Micros | None, Field(alias="p95Micros")] = None
     """Of the slowest pod."""
     objective_met: Literal["True", "False", "Unknown"] | None = None
-    profiles: Annotated[tuple[str, ...], Field(max_length=64)] = ()
+    profiles: Annotated[tuple[Annotated[str, Field(max_length=512)], ...], Field(max_length=64)] = ()
     """Profiles in use, and products that lack one, one line each."""
 
 
@@ -158,7 +158,7 @@ class GpuPlan(Part):
     node: Name
     gpu: GpuId
     product: Label
-    strategy: str
+    strategy: StrategyName
     governed_by: PolicyRef
     """Whose strategy and objective hold."""
     workers: Count
