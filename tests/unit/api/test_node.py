@@ -1,0 +1,214 @@
+"""The node's object: its size when the node is full, what it says of GPUs, counts and occupants."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from eclip.api import NodeColocation
+from eclip.api.node import MOST_GPUS, MOST_SLOTS, GpuSpec, NodeSpec, PlanSummary, SlotSpec, SlotWorker
+from eclip.api.node_status import (
+    Counters,
+    GpuStatus,
+    Health,
+    NodeStatus,
+    PodRef,
+    SlotReason,
+    SlotState,
+    SlotStatus,
+    Topology,
+    mask_text,
+    summary,
+)
+from eclip.api.table import summary as groups_summary
+from eclip.errors import InputError
+from eclip.gpu import products
+from eclip.gpu.topology import Gpu, spread
+
+ROOM = 512 << 10
+"""Bytes."""
+
+
+def partition(number: int, compute_units: int = 38) -> Gpu:
+    """One of the partitions of an MI300X."""
+    return Gpu(
+        node=number + 1,
+        product="MI300X",
+        gfx="gfx942",
+        active=spread(compute_units, 1, 4, 1),
+        unique_id=0x8F3C2A1B4D5E6F00 + number,
+        render_minor=128 + number,
+        numa_node=number % 2,
+        vram_bytes=24 << 30,
+    )
+
+
+def slot_spec(name: str, allocation: str, text: Mapping[str, str]) -> SlotSpec:
+    return SlotSpec(
+        slot=name,
+        allocation=allocation,
+        policy=f"{text['namespace']}/{text['policy']}",
+        workload=text["workload"],
+        mode="Enforce",
+        table="0123456789abcdef0123456789abcdef01234567",
+        workers=(SlotWorker(bit=7, solo_micros=12345.6, predicted_slowdown=1.234),),
+        groups=groups_summary(f"{kernels}@{cus}" for kernels, cus in [(113, 30), (27, 38)] * 20),
+        objective_p95_micros=25000.0,
+    )
+
+
+def slot_status(name: str, allocation: str, text: Mapping[str, str]) -> SlotStatus:
+    return SlotStatus(
+        slot=name,
+        allocation=allocation,
+        pod=PodRef(namespace=text["namespace"], name=text["pod"], uid="8d3b9c1e-5a57-4d0e-9f57-0c6a1b2d3e4f"),
+        container=text["container"],
+        state=SlotState.ENFORCED,
+        generation=12345,
+        masks=tuple(mask_text((1 << cus) - 1) for cus in (10, 20, 29)),
+        counters=Counters(launches=12_345_678_901, requests=123_456_789, hops=1_234_567_890, mismatches=12_345),
+        p95_micros=24999.9,
+        kernels_per_second=123456.7,
+        hops_per_second=12345.6,
+    )
+
+
+def full_node(text: Mapping[str, str]) -> NodeColocation:
+    gpus = [partition(number) for number in range(MOST_GPUS)]
+    slots = [
+        [(f"{gpu.unique_id:x}-s{slot:02}", f"a{slot:02}b4c5d6e7f8091") for slot in range(MOST_SLOTS)] for gpu in gpus
+    ]
+    plan = PlanSummary(
+        strategy="kernel-groups",
+        solved_by="exact",
+        objective=8.123456,
+        lower_bound=8.01234,
+        gap=0.01366,
+        solve_millis=812.3,
+        streams=21,
+    )
+    specs = [
+        GpuSpec(
+            id=f"{gpu.unique_id:x}",
+            policy=f"{text['namespace']}/{text['policy']}",
+            strategy="kernel-groups",
+            plan=plan,
+            slots=tuple(slot_spec(name, allocation, text) for name, allocation in names),
+        )
+        for gpu, names in zip(gpus, slots, strict=True)
+    ]
+    statuses = [
+        GpuStatus.of(gpu, shares=MOST_SLOTS, health=Health.HEALTHY).model_copy(
+            update={"slots": tuple(slot_status(name, allocation, text) for name, allocation in names)}
+        )
+        for gpu, names in zip(gpus, slots, strict=True)
+    ]
+    node = NodeColocation.of("node-with-64-partitions", "8d3b9c1e-5a57-4d0e-9f57-0c6a1b2d3e4f")
+    status = NodeStatus(observed_generation=1, summary=summary(statuses), gpus=tuple(statuses))
+    return node.model_copy(update={"spec": NodeSpec(gpus=tuple(specs)), "status": status})
+
+
+USUAL = {
+    "namespace": "inference-prod",
+    "policy": "shared-gpus",
+    "workload": "embeddings",
+    "pod": "embeddings-v2-7d9c6b5f4d-x2x7k",
+    "container": "server",
+}
+LONGEST = dict.fromkeys(USUAL, "x" * 63)
+"""The longest names that controllers make."""
+
+
+def size(node: NodeColocation) -> int:
+    return len(json.dumps(node.wire(), separators=(",", ":")))
+
+
+def test_a_full_node_fits_half_a_mebibyte() -> None:
+    node = full_node(USUAL)
+
+    assert node.status.summary.used == MOST_GPUS * MOST_SLOTS
+    assert size(node) < ROOM
+
+
+def test_the_longest_names_fit_an_object() -> None:
+    assert size(full_node(LONGEST)) < 2 * ROOM
+
+
+def test_a_full_node_comes_back_as_it_was_written() -> None:
+    node = full_node(USUAL)
+
+    assert NodeColocation.read(node.wire()) == node
+
+
+def test_groups_beyond_sixteen_are_counted() -> None:
+    texts = [f"{number}@15" for number in range(1, 21)]
+
+    assert groups_summary(texts).endswith("16@15 +4 more")
+    assert groups_summary(texts[:16]).endswith("15@15 16@15")
+
+
+@pytest.mark.parametrize("product", ["MI50", "MI300X", "RX7900XTX"])
+def test_a_gpu_comes_back_from_its_status(product: str) -> None:
+    gpu = products.gpu_for(product)
+
+    assert GpuStatus.of(gpu, shares=4, health=Health.HEALTHY).gpu == gpu
+
+
+def test_harvested_units_keep_their_place() -> None:
+    active = (((7, 8), (6, 8)), ((8, 8), (5, 7)))
+    gpu = partition(0)
+    odd = Gpu(**{name: getattr(gpu, name) for name in Gpu.__slots__} | {"active": active})
+
+    assert Topology.of(odd).active == (7, 8, 6, 8, 8, 8, 5, 7)
+    assert Topology.of(odd).nested == active
+
+
+def test_a_topology_names_every_array() -> None:
+    topology = {"xccs": 1, "shaderEngines": 4, "arraysPerEngine": 1, "active": [15, 15, 15]}
+    status = GpuStatus.of(partition(0), shares=4, health=Health.HEALTHY).wire() | {"topology": topology}
+
+    with pytest.raises(
+        InputError, match=r"NodeColocation n: status.gpus\[0\].topology.active: has 3 numbers; the chip has 4"
+    ):
+        NodeColocation.read({"metadata": {"name": "n"}, "status": {"gpus": [status]}})
+
+
+def test_the_counts_tell_what_should_be_in_force_from_what_need_not() -> None:
+    states = (SlotState.ENFORCED, SlotState.UNMASKED, SlotState.PENDING, SlotState.NOT_ENFORCED)
+    slots = tuple(
+        slot_status(f"a-s{number:02}", "b", USUAL).model_copy(update={"state": state})
+        for number, state in enumerate(states)
+    )
+    gpu = GpuStatus.of(partition(0), shares=4, health=Health.HEALTHY).model_copy(update={"slots": slots})
+
+    assert summary([gpu]).wire() == {"gpus": 1, "shares": 4, "used": 4, "enforced": "1/3"}
+
+
+def test_a_new_allocation_is_a_new_occupant() -> None:
+    first, second = slot_status("a-s00", "one", USUAL), slot_status("a-s00", "two", USUAL)
+
+    assert first.occupant != second.occupant
+    assert first.occupant == slot_status("a-s00", "one", USUAL).occupant
+    assert SlotStatus(slot="a-s00", allocation="one", state=SlotState.UNKNOWN).occupant is None
+
+
+def test_a_slot_says_why_masks_are_not_in_force() -> None:
+    wire = {"slot": "a-s00", "allocation": "b", "state": "NotEnforced", "reason": "SlotLost"}
+
+    assert SlotStatus.model_validate(wire).reason is SlotReason.SLOT_LOST
+
+
+def test_a_spec_names_the_tables_that_it_needs() -> None:
+    slots = tuple(
+        SlotSpec(slot=f"a-s0{n}", allocation="x", mode="Enforce", table=table) for n, table in enumerate("ppq")
+    )
+    spec = NodeSpec(gpus=(GpuSpec(id="a", slots=slots),))
+
+    assert spec.tables == {"p", "q"}
+
+
+def test_what_a_newer_version_added_is_passed_over() -> None:
+    wire: dict[str, Any] = {"metadata": {"name": "n", "uid": "u"}, "spec": {"config": "big", "later": 1}, "status": {}}
+
+    assert NodeColocation.read(wire).spec == NodeSpec(config="big")
