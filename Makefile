@@ -18,13 +18,19 @@ CXX_FILES = $(shell find native tests/native tests/e2e -type f '(' -name '*.cpp'
 TIDY_FILES = $(filter-out %.hip.cpp,$(filter %.cpp,$(CXX_FILES)))
 
 help: ## Shows this list.
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS='	' read -r target text; do \
-	  printf '  make %-8s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS='	' read -r target text; do \
+	  printf '  make %-12s %s\n' "$$target" "$$text"; done
 
 demo: native ## Profiles, plans and runs two mixes on an emulated MI50, and writes a report with plots.
 	$(BIN)/python -m eclip.report.demo
 
-test: $(STAMPS)/packages ## Runs every check and test there is, and closes with a line for each stage.
+cluster: $(STAMPS)/venv $(STAMPS)/cluster-packages ## Starts a Kubernetes cluster of two nodes on this machine and prints its KUBECONFIG (as root).
+	@PYTHONPATH=tests/cluster $(BIN)/python -m kube up
+
+cluster-down: $(STAMPS)/venv ## Removes all clusters that `make cluster` started, and everything in them.
+	@PYTHONPATH=tests/cluster $(BIN)/python -m kube down
+
+test: $(STAMPS)/packages $(STAMPS)/cluster-packages ## Runs every check and test there is, and closes with a line for each stage.
 	+@tools/run-tests $(BIN)/pytest $(TESTS)
 
 unit: $(STAMPS)/runtime ## Runs the fast tests, which need no GPU, real or emulated.
@@ -88,7 +94,9 @@ build/tidy/%.ok: % .clang-tidy $(filter %.h %.def %.inc,$(NATIVE_FILES)) | $(STA
 	@mv $@.log $@
 
 $(STAMPS)/packages: tools/debian-packages.txt
-	@tools/install-packages < $<
+$(STAMPS)/cluster-packages: tools/cluster-packages.txt
+$(STAMPS)/packages $(STAMPS)/cluster-packages:
+	@tools/install-packages $< $@
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/venv: pyproject.toml | $(STAMPS)/packages
@@ -133,4 +141,4 @@ $(STAMPS)/configured: $(filter %CMakeLists.txt %.cmake,$(NATIVE_FILES)) | $(STAM
 	@cmake -S . -B build/testbed -G Ninja --log-level=WARNING -DECLIP_TESTBED=ON >/dev/null
 	@mkdir -p $(@D) && touch $@
 
-.PHONY: help demo test unit native fmt lint gen bench docs clean ctest sanitize lint-python lint-generated lint-cxx
+.PHONY: help demo test unit native fmt lint gen bench cluster cluster-down docs clean ctest sanitize lint-python lint-generated lint-cxx

@@ -1,0 +1,124 @@
+"""Container images, built from Dockerfiles by buildah on a Debian of its own making, without any image registry."""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kube.binaries import cache
+from kube.commands import ClusterError, run
+from kube.node import PAUSE
+
+BASE = "docker.io/library/debian:bookworm-slim"
+SUITE = "bookworm"
+BUILD_WITHIN_S = 1800.0
+UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "var/cache/apt", "var/lib/apt/lists")
+SETTINGS = ("/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
+"""How this host reaches its packages. Builds see it, images do not hold it."""
+
+
+def buildah(*arguments: str | Path, within: float = BUILD_WITHIN_S) -> str:
+    """buildah over a store of ours, so that the user's images stay as they are."""
+    store = cache() / "images"
+    environment = {**os.environ, "BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "overlay"}
+    return run(
+        "buildah", "--root", store, "--runroot", store / "run", *arguments, within=within, environment=environment
+    ).strip()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One build at a time on this machine."""
+    cache().mkdir(parents=True, exist_ok=True)
+    with (cache() / "images.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def build(name: str, dockerfile: Path, context: Path) -> str:
+    """The identity of image `name`, built if a part of it changed. `FROM` may name BASE only."""
+    with _alone():
+        if not _exists(BASE):
+            _make_base()
+        return buildah(
+            "build", "--layers", "--pull-never", "--quiet", *_mounts(), "-t", name, "-f", dockerfile, context
+        )
+
+
+def archive(name: str) -> Path:
+    """A file with the image that containerd can import; kept as long as the image is the same."""
+    identity = buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", name)
+    file = cache() / "archives" / f"{re.sub(r'[^a-z0-9.-]+', '-', name)}-{identity[:16]}.tar"
+    return _kept(file, lambda fresh: buildah("push", "--quiet", name, f"docker-archive:{fresh}:{name}"))
+
+
+def pause() -> Path:
+    """The archive of the image that every pod's sandbox runs."""
+    source = Path(__file__).parent / "pause.c"
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
+
+    def make(fresh: str) -> None:
+        with tempfile.TemporaryDirectory() as folder, _alone():
+            run("cc", "-static", "-Os", "-s", "-o", Path(folder) / "pause", source)
+            (Path(folder) / "Dockerfile").write_text('FROM scratch\nCOPY pause /pause\nENTRYPOINT ["/pause"]\n')
+            buildah("build", "--quiet", "-t", PAUSE, folder)
+            buildah("push", "--quiet", PAUSE, f"docker-archive:{fresh}:{PAUSE}")
+
+    return _kept(cache() / "archives" / f"pause-{digest}.tar", make)
+
+
+def base() -> Path:
+    """The archive of the Debian that the images are built on."""
+    with _alone():
+        if not _exists(BASE):
+            _make_base()
+    return archive(BASE)
+
+
+def _kept(file: Path, make: Callable[[str], object]) -> Path:
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+            fresh = Path(folder) / "image.tar"
+            make(str(fresh))
+            fresh.rename(file)
+    return file
+
+
+def _exists(name: str) -> bool:
+    try:
+        buildah("inspect", "--type", "image", name)
+    except ClusterError:
+        return False
+    return True
+
+
+def _make_base() -> None:
+    """Debian's own minimal system from the mirror that this host uses, under the name that Dockerfiles know."""
+    folder = Path(tempfile.mkdtemp(prefix="debian-", dir=cache()))
+    try:
+        run("debootstrap", "--variant=minbase", SUITE, folder / "root", *_mirror(), within=BUILD_WITHIN_S)
+        for part in UNUSED:
+            shutil.rmtree(folder / "root" / part, ignore_errors=True)
+        (folder / "Dockerfile").write_text('FROM scratch\nCOPY root /\nCMD ["bash"]\n')
+        buildah("build", "--quiet", "-t", BASE, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mirror() -> list[str]:
+    listed = run("apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)", "Created-By: Packages")
+    return [line.split()[1] for line in listed.splitlines() if line.startswith(f"{SUITE} ")][:1]
+
+
+def _mounts() -> list[str]:
+    mounts: list[str] = []
+    for setting in SETTINGS:
+        if Path(setting).exists():
+            mounts += ["-v", f"{setting}:{setting}:ro"]
+    return mounts

@@ -1,0 +1,120 @@
+"""A machine of the cluster: namespaces and control groups of its own around the host's files."""
+
+import contextlib
+import os
+import shlex
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from kube.cgroups import Group, hierarchies
+from kube.commands import ClusterError, run, until
+
+INIT = Path(__file__).parent / "init.sh"
+BOOTS_WITHIN_S = 30.0
+ENDS_WITHIN_S = 10.0
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One that lies in `folder` (on a file system that overlays can lie on, such as tmpfs)."""
+
+    folder: Path
+    name: str
+    group: Group
+
+    @property
+    def files(self) -> Path:
+        """What the machine sees as /machine."""
+        return self.folder / "files"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
+
+    @property
+    def pid(self) -> int:
+        """Of its process 1, as the host counts."""
+        return int((self.folder / "pid").read_text())
+
+    @property
+    def runs(self) -> bool:
+        with contextlib.suppress(OSError, ValueError):
+            return Path(f"/proc/{self.pid}/root/run/up").exists()
+        return False
+
+    def boot(self, hosts: Iterable[str], commands: Path) -> None:
+        """Starts it without any network; `commands` becomes its /machine/bin. What it wrote before is still there."""
+        for part in ("upper", "work", "root", "lib", "log", "files/bin"):
+            (self.folder / part).mkdir(parents=True, exist_ok=True)
+        (self.files / "hosts").write_text("".join(f"{line}\n" for line in ("127.0.0.1 localhost", *hosts)))
+        self.group.make()
+        pid = self._launch(commands)
+        until(f"{self.name} boots (see {self.folder / 'boot.log'})", lambda: self._up(pid), within=BOOTS_WITHIN_S)
+
+    def _launch(self, commands: Path) -> int:
+        mounts = "".join(f"{one.mount} {one.kind} {one.options}\n" for one in hierarchies())
+        (self.folder / "mounts").write_text(mounts)
+        with (self.folder / "boot.log").open("a") as log, (self.folder / "mounts").open() as given:
+            launched = subprocess.Popen(
+                [
+                    "sh", "-c", f'{self._join("")} exec setsid "$@"', "sh",
+                    "unshare", "-m", "-n", "-p", "-u", "-i", "-C", "--fork", "--kill-child=KILL",
+                    INIT, self.folder, self.name, commands,
+                ],
+                stdin=given, stdout=log, stderr=log,
+            )  # fmt: skip
+        return launched.pid
+
+    def _up(self, launcher: int) -> bool:
+        children = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()
+        if not children:
+            return False
+        (self.folder / "pid").write_text(children[0])
+        return self.runs
+
+    def _join(self, below: str) -> str:
+        """Shell code that moves the shell into the machine's control groups."""
+        folders = [folder / below for folder in self.group.folders]
+        return " ".join(
+            f"echo 0 >{shlex.quote(str(folder))}/cgroup.procs;"
+            for folder in (folder if folder.is_dir() else folder.parent for folder in folders)
+        )
+
+    def _entering(self, *, namespaces: Iterable[str] = ("-m", "-n", "-p", "-u", "-i", "-C")) -> list[str]:
+        join = f'{self._join("init")} exec "$@"'
+        return ["sh", "-c", join, "sh", "nsenter", "-t", str(self.pid), *namespaces, "--wd=/"]
+
+    def run(self, *command: str | Path, within: float = 60.0, given: str | IO[bytes] | None = None) -> str:
+        """Standard output of a command inside."""
+        return run(*self._entering(), *command, within=within, given=given)
+
+    def network(self, commands: Iterable[str]) -> None:
+        """`ip` commands, one a line, in the machine's network namespace."""
+        lines = "".join(f"{line}\n" for line in commands)
+        run("nsenter", "-t", str(self.pid), "-n", "ip", "-batch", "-", given=lines)
+
+    def start(self, daemon: str, *command: str | Path) -> None:
+        """Starts a command that stays, under the name `daemon`; its output is appended to /var/log/`daemon`.log."""
+        script = f'echo $$ >/run/{daemon}.pid; exec "$@" >>/var/log/{daemon}.log 2>&1 </dev/null'
+        self.run("setsid", "--fork", "sh", "-c", script, "sh", *command)
+
+    def alive(self, daemon: str) -> bool:
+        """Whether the daemon's process is there."""
+        with contextlib.suppress(ClusterError):
+            self.run("sh", "-c", f"kill -0 $(cat /run/{daemon}.pid)")
+            return True
+        return False
+
+    def kill(self, daemon: str) -> None:
+        """Ends a daemon at once, as kill -9 does, and sees it gone; what it started goes on."""
+        self.run("sh", "-c", f"kill -9 $(cat /run/{daemon}.pid)")
+        until(f"{daemon} of {self.name} is gone", lambda: not self.alive(daemon), within=ENDS_WITHIN_S)
+
+    def cut_power(self) -> None:
+        """Ends everything in it at once. Its files stay, also over the next boot."""
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(self.pid, 9)
+        self.group.end()
