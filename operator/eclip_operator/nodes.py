@@ -25,8 +25,8 @@ class Intent:
     """What a node is to have, as far as that is known."""
 
     spec: NodeSpec
-    asks: tuple[Question, ...]
-    """Questions that the node's mixes pose, answered or not."""
+    asks: Mapping[str, Question]
+    """Questions that the node's mixes pose, answered or not, by key."""
     mixes: tuple[GpuMix, ...]
 
 
@@ -45,7 +45,7 @@ def intent(report: NodeReport, node: KubeNode | None, mixes: tuple[GpuMix, ...],
         elif mix.gpu.id in present:
             gpus.append(present[mix.gpu.id])
     config = dict(node.labels).get(names.LABEL_NODE_CONFIG) if node else report.spec.config
-    asks = tuple(question for mix in mixes for question in mix.questions)
+    asks = {questions.key(question): question for mix in mixes for question in mix.questions}
     return Intent(NodeSpec(config=config, gpus=tuple(gpus)), asks, mixes)
 
 

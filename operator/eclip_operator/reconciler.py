@@ -20,6 +20,9 @@ from eclip_operator.nodes import Intent, intent, profiled
 from eclip_operator.questions import Answer, Outcome, Question
 from eclip_operator.statuses import status
 
+IDLE_PLANS = 64
+"""Plans that are kept though no mix asks for them: pods come and go."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpecWrite:
@@ -52,8 +55,9 @@ class Step:
 
     pods: tuple[PodKey, ...] = ()
     questions: tuple[Question, ...] = ()
-    tables: tuple[str, ...] = ()
-    """Names of LookupTables that the specs need, and that are not there."""
+    """That are not answered yet."""
+    hits: int = 0
+    """Mixes whose plan was there already."""
     specs: tuple[SpecWrite, ...] = ()
     statuses: tuple[StatusWrite, ...] = ()
     labels: tuple[LabelWrite, ...] = ()
@@ -88,6 +92,16 @@ class Reconciler:
     def stale(self) -> bool:
         """Whether a step could find something to do."""
         return bool(self._stale_nodes or self._stale_policies)
+
+    @property
+    def stale_nodes(self) -> int:
+        """How many nodes the next step would look at."""
+        return len(self._stale_nodes)
+
+    @property
+    def asked(self) -> set[str]:
+        """Keys of all questions that some node poses."""
+        return {key for intended in self._intents.values() for key in intended.asks}
 
     def put_policy(self, ref: Ref, policy: Policy | None) -> None:
         """A policy as it is now; None: it is gone."""
@@ -128,8 +142,9 @@ class Reconciler:
 
     def put_outcome(self, question: Question, outcome: Outcome) -> None:
         """A question was answered."""
-        self.outcomes[questions.key(question)] = outcome
-        self._stale_nodes.update(name for name, held in self._intents.items() if question in held.asks)
+        key = questions.key(question)
+        self.outcomes[key] = outcome
+        self._stale_nodes.update(name for name, held in self._intents.items() if key in held.asks)
 
     def table_gone(self, name: str) -> None:
         """A LookupTable is not there any more. Specs that name it will have it made again."""
@@ -141,17 +156,22 @@ class Reconciler:
         self._stale_nodes.update(self._moved)
         self._moved.clear()
 
-    def step(self, now: datetime, most: int = 1_000_000) -> Step:
-        """What is to be done after all that was put since the last step; for so many nodes at most, others follow."""
+    def step(self, now: datetime, most: int = 1_000_000, *, judge: bool = True) -> Step:
+        """What is to be done after all that was put since the last step.
+
+        Args:
+            most: nodes to look at; others follow with the next step.
+            judge: whether policies are told, too, once no node is left.
+        """
         taken = sorted(self._stale_nodes)[:most]
         steps = [self._node_step(name) for name in taken]
         self._stale_nodes.difference_update(taken)
-        statuses, told = ((), ()) if self._stale_nodes else self._status_step(now)
+        statuses, told = self._status_step(now) if judge and not self._stale_nodes else ((), ())
         specs = tuple(spec for one in steps for spec in one.specs)
         return Step(
             pods=_distinct(key for one in steps for key in one.pods),
             questions=_distinct(question for one in steps for question in one.questions),
-            tables=_distinct(name for write in specs for name in sorted(write.spec.tables - self.tables)),
+            hits=sum(one.hits for one in steps),
             specs=specs,
             statuses=statuses,
             labels=tuple(label for one in steps for label in one.labels),
@@ -171,11 +191,13 @@ class Reconciler:
         return named | {name for report in self.reports.values() for name in report.spec.tables}
 
     def forget(self) -> None:
-        """Drop pods and answers that no node has a use for."""
+        """Drop pods that no node names any more, and the oldest of the plans that no node asks for."""
         held = {occupant.key for report in self.reports.values() for gpu in report.gpus for occupant in gpu.occupants}
         self.pods = {key: pod for key, pod in self.pods.items() if key in held}
-        asked = {questions.key(question) for intended in self._intents.values() for question in intended.asks}
-        self.outcomes = {key: outcome for key, outcome in self.outcomes.items() if key in asked}
+        asked = self.asked
+        idle = [key for key in self.outcomes if key not in asked]
+        for key in idle[:-IDLE_PLANS]:
+            del self.outcomes[key]
 
     def _node_step(self, name: str) -> Step:
         report, node = self.reports.get(name), self.nodes.get(name)
@@ -192,7 +214,8 @@ class Reconciler:
         return replace(
             written,
             pods=tuple(key for mix in mine for key in mix.unknown),
-            questions=tuple(question for question in intended.asks if questions.key(question) not in self.outcomes),
+            questions=tuple(one for key, one in intended.asks.items() if key not in self.outcomes),
+            hits=sum(key in self.outcomes for key in intended.asks),
             specs=(SpecWrite(name, report.uid, intended.spec),) if change else (),
             events=told,
         )

@@ -16,8 +16,11 @@ NODE_LABELS: Final = (LABEL_PRODUCT, LABEL_COMPUTE_UNITS, LABEL_SHARES)
 LABEL_NODE_CONFIG: Final = "eclip.dev/node-config"
 """Set on a Node by an administrator: the name of its node config."""
 
+LABEL_PROFILE: Final = "eclip.dev/profile"
+"""Set on a pod beside the annotation, whatever its value: the operator watches only the pods that have it."""
 ANNOTATION_PROFILE: Final = "eclip.dev/profile"
-"""Set on a pod by its owner: the operator puts the pod's slot in profile mode while it is there."""
+"""Set on a pod by its owner: the operator puts the pod's slot in profile mode while it is there. `exclusive` is refused
+while another pod is busy on that GPU, `shared` is not."""
 
 OPERATOR: Final = "eclip-operator"
 AGENT: Final = "eclip-agent"

@@ -1,0 +1,3 @@
+from eclip_operator.main import main
+
+main()

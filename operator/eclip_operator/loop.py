@@ -1,0 +1,280 @@
+"""The loop: waits for changes, lets the mind think, and hands what follows to the writer, the solver and the API."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from eclip.errors import EclipError
+from eclip_operator import metrics, questions, reading
+from eclip_operator.cluster import GROUP, ApiError, Cluster, Object
+from eclip_operator.inputs import PodKey, Ref
+from eclip_operator.questions import MixQuestion, Outcome, Question
+from eclip_operator.reconciler import Reconciler, Step
+from eclip_operator.retention import KEPT_S, Retention
+from eclip_operator.solver import Solver
+from eclip_operator.writer import Writer
+
+log = logging.getLogger(__name__)
+DEBOUNCE_S = 0.1
+"""Changes that come together are answered together."""
+NODES_A_STEP = 50
+"""So many nodes are thought about before others get their turn."""
+JUDGE_S = 0.5
+"""Policies are told at most so often."""
+FIGURES_S = 30.0
+"""How often figures alone reach a policy."""
+PODS_READ_S = 600.0
+"""Labels of a pod may have changed: it is read again once in this time."""
+LISTS = {
+    "ColocationPolicy": f"{GROUP}/colocationpolicies",
+    "KernelProfile": f"{GROUP}/kernelprofiles",
+    "NodeColocation": f"{GROUP}/nodecolocations",
+    "LookupTable": f"{GROUP}/lookuptables",
+    "Node": "/api/v1/nodes",
+}
+START_S = 5.0
+"""Between two lists of what is to be seen before anything is decided."""
+SWEEP_S = 300.0
+"""How often lists are compared with what is known: a watch may have missed the end of an object."""
+POD_READERS = 16
+
+
+class Operator:
+    """Everything but the watches, which put what they see through `see` and `gone`."""
+
+    def __init__(self, cluster: Cluster, *, kept_s: float = KEPT_S) -> None:
+        self.mind = Reconciler()
+        self.ready = asyncio.Event()
+        """Set once all has been seen, and been thought about."""
+        self.beat = time.monotonic()
+        """When the loop was last alive."""
+        self._cluster = cluster
+        self._kept_s = kept_s
+        self._woken = asyncio.Event()
+        self._solver = Solver(self._solved)
+        self._writer = Writer(cluster, self.mind.table, self.mind.tables, self.see_written)
+        self._reading: dict[PodKey, asyncio.Task[None]] = {}
+        self._readers = asyncio.Semaphore(POD_READERS)
+        self._read_at: dict[PodKey, float] = {}
+        self._judged = 0.0
+        self._seen: set[tuple[str, str, str]] = set()
+        self._retention = Retention({})
+
+    async def run(self) -> None:
+        """Works until it is cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._writer.run())
+                group.create_task(self._think())
+                group.create_task(self._every(FIGURES_S, self._refresh))
+                group.create_task(self._every(min(5.0, self._kept_s / 4), self._collect))
+                group.create_task(self._every(1.0, self._read_again))
+                group.create_task(self._every(SWEEP_S, self._sweep))
+        finally:
+            self._solver.close()
+
+    def wake(self) -> None:
+        """Something has changed."""
+        self._woken.set()
+
+    def see(self, kind: str, raw: Object) -> None:
+        """An object of the cluster, as a watch or an answer shows it."""
+        metadata = raw["metadata"]
+        if not self.ready.is_set():
+            self._seen.add((kind, metadata.get("namespace", ""), metadata["name"]))
+        try:
+            match kind:
+                case "ColocationPolicy":
+                    policy = reading.policy(raw)
+                    self.mind.put_policy(policy.ref, policy)
+                case "KernelProfile":
+                    profile = reading.profile(raw)
+                    self.mind.put_profile(profile.ref, profile)
+                case "NodeColocation":
+                    self.mind.put_report(metadata["name"], reading.report(raw))
+                case "Node":
+                    self.mind.put_node(metadata["name"], reading.node(raw))
+                case "LookupTable":
+                    self.mind.tables.add(metadata["name"])
+                case "Pod":
+                    self._see_pod(raw)
+        except EclipError as error:
+            metrics.unreadable.labels(kind).inc()
+            log.warning("%s", error)
+            self.gone(kind, metadata.get("namespace", ""), metadata["name"])
+
+    def see_written(self, raw: Object) -> None:
+        """An object as our own write has left it."""
+        self.see(raw["kind"], raw)
+
+    def gone(self, kind: str, namespace: str, name: str) -> None:
+        """An object that is not there any more."""
+        match kind:
+            case "ColocationPolicy":
+                self.mind.put_policy(Ref(namespace, name), None)
+            case "KernelProfile":
+                self.mind.put_profile(Ref(namespace, name), None)
+            case "NodeColocation":
+                self.mind.put_report(name, None)
+            case "Node":
+                self.mind.put_node(name, None)
+            case "LookupTable":
+                self.mind.table_gone(name)
+            case "Pod":
+                # It may only have lost the label by which we watch it.
+                for key in self._keys(namespace, name):
+                    self._read(key)
+
+    async def _think(self) -> None:
+        await self._see_all()
+        self.wake()
+        while True:
+            await self._woken.wait()
+            await asyncio.sleep(DEBOUNCE_S)
+            self._woken.clear()
+            while self.mind.stale:
+                await self._step()
+                self.beat = time.monotonic()
+                if not self.mind.stale_nodes and not self._judging():
+                    asyncio.get_running_loop().call_later(JUDGE_S, self.wake)
+                    break
+            self.ready.set()
+
+    async def _see_all(self) -> None:
+        """Until the watches have shown all that is there: half a world would have masks taken away."""
+        while True:
+            self.beat = started = time.monotonic()
+            try:
+                listed = {(kind, *name) for kind, path in LISTS.items() for name in await self._cluster.names(path)}
+                while time.monotonic() - started < START_S:
+                    if listed <= self._seen:
+                        return
+                    await asyncio.sleep(DEBOUNCE_S / 2)
+                log.info("%d objects are still to be seen", len(listed - self._seen))
+            except ApiError as error:
+                log.warning("%s; tried again in %g s", error, START_S)
+                await asyncio.sleep(START_S)
+
+    def _judging(self) -> bool:
+        return time.monotonic() - self._judged >= JUDGE_S
+
+    async def _step(self) -> None:
+        started = time.monotonic()
+        judge = self._judging()
+        step = self.mind.step(datetime.now(UTC), NODES_A_STEP, judge=judge)
+        if judge and not self.mind.stale_nodes:
+            self._judged = started
+        metrics.reconcile_seconds.observe(time.monotonic() - started)
+        self._ask(step)
+        for key in step.pods:
+            self._read(key)
+        await self._writer.put((*step.specs, *step.labels, *step.statuses, *step.events))
+
+    def _ask(self, step: Step) -> None:
+        metrics.plan_lookups.labels("miss").inc(len(step.questions))
+        metrics.plan_lookups.labels("hit").inc(step.hits)
+        for question in step.questions:
+            self._solver.ask(question, self._texts(question))
+        if step.questions:
+            self._solver.keep(self.mind.asked)
+
+    def _texts(self, question: Question) -> dict[str, str]:
+        wanted = question.profiles if isinstance(question, MixQuestion) else frozenset()
+        return {one.digest: one.text for one in self.mind.profiles.values() if one.digest in wanted}
+
+    def _solved(self, question: Question, outcome: Outcome) -> None:
+        log.info("planned", extra={"plan": questions.key(question)[:12], "result": type(outcome).__name__})
+        self.mind.put_outcome(question, outcome)
+        self.wake()
+
+    def _see_pod(self, raw: Object) -> None:
+        metadata = raw["metadata"]
+        for key in self._keys(metadata["namespace"], metadata["name"]):
+            self.mind.put_pod(key, reading.pod(raw))
+
+    def _keys(self, namespace: str, name: str) -> list[PodKey]:
+        return [key for key in self.mind.pods if (key.namespace, key.name) == (namespace, name)]
+
+    def _read(self, key: PodKey) -> None:
+        if key not in self._reading:
+            self._reading[key] = asyncio.create_task(self._read_pod(key))
+
+    async def _read_pod(self, key: PodKey) -> None:
+        try:
+            async with self._readers:
+                raw = await self._cluster.get(f"/api/v1/namespaces/{key.namespace}/pods/{key.name}")
+            self.mind.put_pod(key, reading.pod(raw) if raw else None)
+            self._read_at[key] = time.monotonic()
+        except ApiError as error:
+            log.warning("%s; tried again in 1 s", error)
+            await asyncio.sleep(1.0)
+            asyncio.get_running_loop().call_soon(self._read, key)
+        finally:
+            del self._reading[key]
+        self.wake()
+
+    async def _every(self, seconds: float, do: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            if self.ready.is_set():
+                try:
+                    await do()
+                except ApiError as error:
+                    log.warning("%s; tried again in %g s", error, seconds)
+
+    async def _refresh(self) -> None:
+        self.mind.refresh()
+        self.wake()
+
+    async def _read_again(self) -> None:
+        self.mind.forget()
+        self._read_at = {key: at for key, at in self._read_at.items() if key in self.mind.pods}
+        oldest = sorted(self._read_at.items(), key=lambda item: item[1])
+        due = [key for key, at in oldest if time.monotonic() - at > PODS_READ_S]
+        for key in due[: 1 + len(oldest) // int(PODS_READ_S / 2)]:
+            self._read(key)
+        self._gauge()
+
+    def _gauge(self) -> None:
+        for queue, length in (
+            ("solves", self._solver.waiting),
+            ("writes", self._writer.waiting),
+            ("pods", len(self._reading)),
+        ):
+            metrics.queue_length.labels(queue).set(length)
+        known: dict[str, Any] = {
+            "policies": self.mind.policies,
+            "profiles": self.mind.profiles,
+            "nodes": self.mind.reports,
+            "tables": self.mind.tables,
+            "pods": self.mind.pods,
+            "plans": self.mind.outcomes,
+        }
+        for kind, there in known.items():
+            metrics.objects.labels(kind).set(len(there))
+
+    async def _collect(self) -> None:
+        now = time.monotonic()
+        self._retention = self._retention.look(self.mind.tables, self.mind.wanted_tables(), now)
+        for name in self._retention.due(now, self._kept_s):
+            if name not in self.mind.wanted_tables():
+                await self._writer.delete_table(name)
+                log.info("table %s deleted: nobody has named it for %g s", name, self._kept_s)
+
+    async def _sweep(self) -> None:
+        known: dict[str, list[tuple[str, str]]] = {
+            "ColocationPolicy": list(self.mind.policies),
+            "KernelProfile": list(self.mind.profiles),
+            "NodeColocation": [("", name) for name in self.mind.reports],
+            "LookupTable": [("", name) for name in self.mind.tables],
+            "Node": [("", name) for name in self.mind.nodes],
+        }
+        for kind, path in LISTS.items():
+            there = await self._cluster.names(path)
+            for namespace, name in known[kind]:
+                if (namespace, name) not in there:
+                    self.gone(kind, namespace, name)
+                    self.wake()

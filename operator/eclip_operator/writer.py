@@ -1,0 +1,191 @@
+"""Carries out writes: the newest per object only, several objects at a time, tried again until they succeed.
+
+Of a node, LookupTables come before the spec that names them.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from eclip.api import names
+from eclip_operator import metrics
+from eclip_operator.cluster import GROUP, ApiError, Cluster, Object
+from eclip_operator.events import Event
+from eclip_operator.reconciler import LabelWrite, SpecWrite, StatusWrite
+
+log = logging.getLogger(__name__)
+Write = SpecWrite | LabelWrite | StatusWrite | Event
+_ORDER = (SpecWrite, LabelWrite, StatusWrite, Event)
+"""What is urgent comes first."""
+WORKERS = 16
+BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+REFUSED_S = 60.0
+"""After the API server has said that a write can never succeed: something else is wrong, but no reason to give up."""
+MOST_EVENTS = 4096
+"""That wait; more are dropped, as Events may be."""
+
+
+@dataclass
+class Writer:
+    """All writes of the operator."""
+
+    cluster: Cluster
+    table: Callable[[str], str]
+    """JSON of a LookupTable by its name; KeyError if it is not known any more."""
+    tables: set[str]
+    """Names of those that are there; kept true here, too."""
+    written: Callable[[Object], None]
+    """Told every NodeColocation and ColocationPolicy as it is after a write."""
+    _waiting: dict[type, dict[str, Write]] = field(default_factory=lambda: {kind: {} for kind in _ORDER})
+    _busy: set[str] = field(default_factory=set)
+    _tries: dict[str, int] = field(default_factory=dict)
+    _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
+    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def waiting(self) -> int:
+        """Writes that are not done."""
+        return sum(map(len, self._waiting.values())) + len(self._busy)
+
+    async def put(self, writes: Iterable[Write]) -> None:
+        """Have these done; each replaces what waits for the same object."""
+        async with self._news:
+            for write in writes:
+                queue = self._waiting[type(write)]
+                if not isinstance(write, Event) or len(queue) < MOST_EVENTS:
+                    queue[_key(write)] = write
+            self._news.notify_all()
+
+    async def run(self) -> None:
+        """Works until it is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(WORKERS):
+                group.create_task(self._work())
+
+    async def delete_table(self, name: str) -> None:
+        """Removes a LookupTable. ApiError."""
+        async with self._lock(name):
+            self.tables.discard(name)
+            await self.cluster.delete(f"{GROUP}/lookuptables/{name}")
+        metrics.writes.labels("LookupTable", "deleted").inc()
+
+    async def _work(self) -> None:
+        while True:
+            key, write = await self._next()
+            try:
+                await self._try(key, write)
+            finally:
+                async with self._news:
+                    self._busy.discard(key)
+                    self._news.notify_all()
+
+    async def _next(self) -> tuple[str, Write]:
+        async with self._news:
+            while True:
+                for queue in self._waiting.values():
+                    key = next((key for key in queue if key not in self._busy), None)
+                    if key is not None:
+                        self._busy.add(key)
+                        return key, queue.pop(key)
+                await self._news.wait()
+
+    async def _try(self, key: str, write: Write) -> None:
+        kind = type(write).__name__.removesuffix("Write")
+        try:
+            await self._carry_out(write)
+        except ApiError as error:
+            if isinstance(write, Event):
+                metrics.writes.labels(kind, "refused").inc()
+                return
+            if error.code in (404, 409):
+                # The object is gone, or another one has its name: its watch tells.
+                metrics.writes.labels(kind, "gone").inc()
+                return
+            metrics.writes.labels(kind, "retried" if error.passing else "refused").inc()
+            await self._later(key, write, error)
+            return
+        self._tries.pop(key, None)
+        metrics.writes.labels(kind, "ok").inc()
+
+    async def _later(self, key: str, write: Write, error: ApiError) -> None:
+        tries = self._tries.get(key, 0)
+        self._tries[key] = tries + 1
+        pause = BACKOFF_S[min(tries, len(BACKOFF_S) - 1)] if error.passing else REFUSED_S
+        log.warning("%s; tried again in %g s", error, pause)
+        asyncio.get_running_loop().call_later(pause, self._again, key, write)
+
+    def _again(self, key: str, write: Write) -> None:
+        """Once more, unless there is a newer one."""
+        self._waiting[type(write)].setdefault(key, write)
+        self._wake = asyncio.create_task(self.put(()))
+
+    async def _carry_out(self, write: Write) -> None:
+        match write:
+            case SpecWrite():
+                await self._write_spec(write)
+            case StatusWrite():
+                await self._write_status(write)
+            case LabelWrite():
+                body = {
+                    "apiVersion": "v1",
+                    "kind": "Node",
+                    "metadata": {"name": write.node.name, "labels": write.labels},
+                }
+                body["metadata"]["uid"] = write.node.uid  # type: ignore[index]
+                await self.cluster.apply(f"/api/v1/nodes/{write.node.name}", body)
+            case Event():
+                path = f"/api/v1/namespaces/{write.home}/events/{write.title}"
+                await self.cluster.apply(path, write.body(datetime.now(UTC)))
+
+    async def _write_spec(self, write: SpecWrite) -> None:
+        started = time.monotonic()
+        await asyncio.gather(*(self._ensure_table(name) for name in sorted(write.spec.tables)))
+        body = {
+            "apiVersion": f"{names.GROUP}/{names.VERSION}",
+            "kind": "NodeColocation",
+            # With the UID it is never made anew: that is for its agent.
+            "metadata": {"name": write.node, "uid": write.uid},
+            "spec": write.spec.wire(),
+        }
+        self.written(await self.cluster.apply(f"{GROUP}/nodecolocations/{write.node}", body))
+        log.info("node %s programmed", write.node, extra={"node": write.node, "seconds": time.monotonic() - started})
+
+    async def _write_status(self, write: StatusWrite) -> None:
+        namespace, name = write.policy
+        body = {
+            "apiVersion": f"{names.GROUP}/{names.VERSION}",
+            "kind": "ColocationPolicy",
+            "metadata": {"name": name, "namespace": namespace},
+            "status": write.status.wire(),
+        }
+        path = f"{GROUP}/namespaces/{namespace}/colocationpolicies/{name}/status"
+        self.written(await self.cluster.apply(path, body))
+
+    async def _ensure_table(self, name: str) -> None:
+        async with self._lock(name):
+            if name in self.tables:
+                return
+            with suppress(KeyError):  # kept from an older spec, and there
+                body = json.loads(self.table(name))
+                await self.cluster.apply(f"{GROUP}/lookuptables/{name}", body)
+                self.tables.add(name)
+
+    def _lock(self, name: str) -> asyncio.Lock:
+        return self._locks.setdefault(name, asyncio.Lock())
+
+
+def _key(write: Write) -> str:
+    match write:
+        case SpecWrite():
+            return f"spec {write.node}"
+        case StatusWrite():
+            return f"status {write.policy}"
+        case LabelWrite():
+            return f"labels {write.node.name}"
+        case Event():
+            return f"event {write.home}/{write.title}"
