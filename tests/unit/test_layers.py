@@ -16,6 +16,8 @@ EDGES = {
     "contention.abi": "calls the native contention model",
     "emulated": "lays out an emulated GPU's files",
     "emulated.clients": "asks the kernel who holds an emulated chip",
+    "emulated.node_source": "fills the folder of a node's emulated GPUs",
+    "emulated.program": "is a program",
     "optimize.paths": "calls the native path search",
     "planning": "says how long the search took",
     "slot": "owns the folders of slots",

@@ -78,6 +78,12 @@ class Reading:
     most_behind_micros: float
     """The furthest that the chip was behind the clock: the host was too slow for this time scale by that much."""
 
+    def power_and_use(self, since: "Reading", compute_units: int) -> tuple[float, float]:
+        """Mean power in watts, and mean use of the CUs in percent, since an earlier reading."""
+        micros = max(self.micros - since.micros, 1e-9)
+        busy = (self.busy_cu_micros - since.busy_cu_micros) / micros / compute_units
+        return (self.joules - since.joules) * 1e6 / micros, min(100, 100 * busy)
+
 
 @dataclass(frozen=True, slots=True)
 class EmulatedGpu:
@@ -93,6 +99,8 @@ class EmulatedGpu:
     time it takes, and passes at once while all programs wait. For programs that send a request when the last one is
     done; what they print in wall time means nothing then. (native/emulator/config.h)"""
     count: int = 1
+    node: str = ""
+    """Name of the cluster's node that it stands for, if any: unique ids of different nodes differ."""
     kernels: tuple[Path, ...] = ()
     """Libraries of kernels by native/include/eclip/emulator.h, beside the workloads' own."""
     trace: bool = False
@@ -119,7 +127,7 @@ class EmulatedGpu:
             replace(
                 shape,
                 node=index + 1,
-                unique_id=emulated_sysfs.unique_id(index),
+                unique_id=emulated_sysfs.unique_id(index, self.node),
                 render_minor=shape.render_minor + index,
             )
             for index in range(self.count)
@@ -201,11 +209,8 @@ class EmulatedGpu:
     def show(self, since: Reading, index: int = 0) -> Reading:
         """Brings the sysfs tree up to date with the mean power and use since that reading; returns the new one."""
         now = self.reading(index)
-        micros = max(now.micros - since.micros, 1e-9)
-        busy = (now.busy_cu_micros - since.busy_cu_micros) / micros / self.gpu.compute_units
-        emulated_sysfs.show(
-            self.sysfs, index, (now.joules - since.joules) * 1e6 / micros, min(100, 100 * busy), now.vram_used_bytes
-        )
+        watts, busy_percent = now.power_and_use(since, self.gpu.compute_units)
+        emulated_sysfs.show(self.sysfs, index, watts, busy_percent, now.vram_used_bytes)
         return now
 
     def programs(self) -> tuple[emulated_trace.Program, ...]:

@@ -1,5 +1,6 @@
 """A sysfs tree of emulated GPUs: what the KFD and amdgpu drivers would show of them. Pure but for `write`."""
 
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -31,9 +32,9 @@ def location_id(index: int) -> int:
     return 0x0300 * (index + 1)
 
 
-def unique_id(index: int) -> int:
-    """Differs from GPU to GPU."""
-    return 0x0E11B50000000001 + index
+def unique_id(index: int, node: str = "") -> int:
+    """Differs from GPU to GPU, and from node to node of a cluster."""
+    return 0x0E11B50000000001 + (zlib.crc32(node.encode()) << 8 if node else 0) + index
 
 
 def write(root: Path, gpus: Sequence[Gpu], row: Product) -> None:
@@ -48,7 +49,7 @@ def write(root: Path, gpus: Sequence[Gpu], row: Product) -> None:
     for path, text in files.items():
         target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
+        _put(target, text)
     for index in range(count):
         _link_device(root, index)
 
@@ -56,9 +57,9 @@ def write(root: Path, gpus: Sequence[Gpu], row: Product) -> None:
 def show(root: Path, index: int, watts: float, busy_percent: float, vram_used_bytes: int) -> None:
     """Puts the meters' values where the amdgpu driver has them."""
     device = root / "devices" / "pci0000:00" / _address(index)
-    (device / f"hwmon/hwmon{index}/power1_average").write_text(f"{round(watts * 1e6)}\n")
-    (device / "gpu_busy_percent").write_text(f"{round(busy_percent)}\n")
-    (device / "mem_info_vram_used").write_text(f"{vram_used_bytes}\n")
+    _put(device / f"hwmon/hwmon{index}/power1_average", f"{round(watts * 1e6)}\n")
+    _put(device / "gpu_busy_percent", f"{round(busy_percent)}\n")
+    _put(device / "mem_info_vram_used", f"{vram_used_bytes}\n")
 
 
 def _host_files(count: int) -> Mapping[str, str]:
@@ -201,7 +202,18 @@ def _link_device(root: Path, index: int) -> None:
     _link(card.parent.parent / "driver", Path("../../../bus/pci/drivers/amdgpu"))
 
 
+def _put(path: Path, text: str) -> None:
+    """As in a real tree, a reader never meets an empty file."""
+    if path.exists() and path.read_text() == text:
+        return
+    unfinished = path.with_name(f".{path.name}.new")
+    unfinished.write_text(text)
+    unfinished.replace(path)
+
+
 def _link(path: Path, to: Path) -> None:
+    if path.is_symlink() and path.readlink() == to:
+        return
     path.unlink(missing_ok=True)
     path.symlink_to(to)
 

@@ -1,0 +1,62 @@
+"""Edge: allocations on the node's disk. Made here, deleted by the agent alone, never used twice."""
+
+import os
+import secrets
+import shutil
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from eclip import atomic, node
+from eclip.errors import EclipError
+from eclip.node.record import Injection, Record
+from eclip.slot import Slot
+
+
+def in_use(state: Path) -> dict[str, tuple[str, ...]]:
+    """Allocations by slot. A folder without a record was never given to anybody."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for record in sorted(state.glob(f"slots/*/*/{node.RECORD}")):
+        if not record.parent.name.startswith("."):
+            found[record.parent.parent.name].append(record.parent.name)
+    return {slot: tuple(allocations) for slot, allocations in found.items()}
+
+
+def make(
+    state: Path, slot: str, gpu: str, *, whole: bool, library: str, injection: Injection, ceiling: str | None
+) -> tuple[Path, Record]:
+    """A new slot folder with its record, which is written last.
+
+    Raises:
+        EclipError: the file system refuses; nothing is left behind.
+    """
+    record = Record(
+        slot=slot,
+        allocation=secrets.token_hex(8),
+        gpu=gpu,
+        whole=whole,
+        created_at=datetime.now(UTC),
+        library=library,
+        injection=injection,
+        ceiling=ceiling,
+    )
+    with Slot.create(state, slot, record.allocation) as made:
+        folder = made.folder
+    try:
+        atomic.write(folder / node.RECORD, record.text())
+        _keep(folder)
+    except (EclipError, OSError) as error:
+        # Nobody was told of it.
+        shutil.rmtree(folder, ignore_errors=True)
+        raise EclipError(f"slot {slot}: allocation {record.allocation} cannot be recorded: {error}") from error
+    return folder, record
+
+
+def _keep(folder: Path) -> None:
+    """Kubelet replays our answer after a power cut: the record has to be there then."""
+    for path in (folder / node.RECORD, folder, folder.parent):
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)

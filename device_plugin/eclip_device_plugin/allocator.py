@@ -1,0 +1,60 @@
+"""Edge: answers a request of kubelet for one container."""
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from eclip.errors import InputError
+from eclip_device_plugin import allocations, library
+from eclip_device_plugin.container import Container, container, one_share
+from eclip_device_plugin.node_view import View
+from eclip_device_plugin.shares import Offer, whole_id
+from eclip_device_plugin.source import Source
+
+
+@dataclass
+class Allocator:
+    """Lays out allocations, one at a time: a whole GPU and one of its shares exclude each other."""
+
+    state: Path
+    source: Source
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+
+    def allocate(self, view: View, devices: list[str]) -> Container:
+        """A new allocation of the only device, and what its container gets.
+
+        Raises:
+            InputError: this cannot be given; says why.
+            EclipError: the disk refuses.
+        """
+        device = one_share(devices)
+        offer = view.offer_of(device)
+        known = offer is not None and device in {share.id for share in (*offer.shares, offer.whole) if share}
+        if offer is None or not known:
+            raise InputError(f"share {device}: is not offered by this node; ask again, the node's list has changed")
+        if offer.fault:
+            raise InputError(f"share {device}: {offer.fault.message}")
+        passage = self.source.passage(offer.gpu)
+        version = library.version()
+        with self._one_at_a_time:
+            _check_exclusive(offer, device, allocations.in_use(self.state))
+            folder, record = allocations.make(
+                self.state,
+                device,
+                offer.gpu.id,
+                whole=device == whole_id(offer.gpu.id),
+                library=version,
+                injection=view.config.injection,
+                ceiling=offer.choice.ceiling,
+            )
+        return container(record, folder, library.path(self.state, version), view.config.hardware_queues, passage)
+
+
+def _check_exclusive(offer: Offer, device: str, in_use: dict[str, tuple[str, ...]]) -> None:
+    whole = whole_id(offer.gpu.id)
+    if device == whole:
+        others = [share.id for share in offer.shares if share.id in in_use]
+        if others:
+            raise InputError(f"GPU {offer.gpu.id}: {', '.join(others)} in use; a whole GPU needs all its shares free")
+    elif whole in in_use:
+        raise InputError(f"share {device}: the whole GPU {offer.gpu.id} was given to one container")

@@ -1,0 +1,139 @@
+"""The GPUs of a node as the plugin sees them, and which of them a node config shares. Pure."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from eclip.api.node_status import HealthReason
+from eclip.errors import InputError
+from eclip.gpu import atoms, masks, products
+from eclip.gpu.topology import Gpu
+from eclip_device_plugin.node_config import NodeConfig
+
+_PCI = re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])", re.IGNORECASE)
+_UNIQUE = re.compile(r"(?:GPU-|0x)([0-9a-f]{1,16})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a GPU cannot be given to new pods."""
+
+    reason: HealthReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeGpu:
+    """A GPU, or a partition of one, of this node."""
+
+    gpu: Gpu
+    """Its `unique_id` is unlike all others of the node."""
+    index: int
+    """In the driver's order."""
+    pci: str
+    """0000:03:00.0; partitions of one chip share it."""
+    uuid: str | None = None
+    """By which ROCr knows it alone; None if it has no unique id, or shares it with other partitions."""
+    aliases: frozenset[str] = frozenset()
+    """What else device plugins call it: the platform device of a partition."""
+    fault: Fault | None = None
+
+    @property
+    def id(self) -> str:
+        """Names the GPU in device ids and everywhere else."""
+        return f"{self.gpu.unique_id:x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A GPU that is to be shared, and how."""
+
+    gpu: NodeGpu
+    shares: int
+    ceiling: str | None = None
+    """HSA_CU_MASK."""
+
+
+def distinct(found: Sequence[NodeGpu]) -> tuple[NodeGpu, ...]:
+    """Gives a unique id to each that has none, or has the same as another: partitions may share their chip's."""
+    counts = Counter(gpu.gpu.unique_id for gpu in found)
+    seen: Counter[tuple[int, str]] = Counter()
+    named = []
+    for gpu in found:
+        unique = gpu.gpu.unique_id
+        if unique and counts[unique] == 1:
+            named.append(replace(gpu, uuid=f"GPU-{unique:016x}"))
+            continue
+        place = seen[unique, gpu.pci]
+        seen[unique, gpu.pci] += 1
+        made = int(hashlib.sha256(f"{unique:x}/{gpu.pci}/{place}".encode()).hexdigest()[:16], 16)
+        named.append(replace(gpu, gpu=replace(gpu.gpu, unique_id=made), uuid=None))
+    return tuple(named)
+
+
+def choose(config: NodeConfig, found: Sequence[NodeGpu], source: str, *, lenient: bool = False) -> tuple[Choice, ...]:
+    """The GPUs that a node config shares; a lenient reader passes over those that are not there.
+
+    Raises:
+        InputError: it names a GPU that is not there, or one twice, or a ceiling that no CU set of the GPU has.
+    """
+    if config.gpus is None:
+        return tuple(_choice(gpu, config.shares, config.ceiling, source) for gpu in found)
+    chosen: dict[str, Choice] = {}
+    for entry in config.gpus:
+        named = _named(entry.gpu, found, source)
+        if not named and not lenient:
+            there = ", ".join(f"{gpu.index} = 0x{gpu.id} = {gpu.pci}" for gpu in found) or "none"
+            raise InputError(f"{source}: gpu {entry.gpu}: is not on this node; there are: {there}")
+        for gpu in named:
+            if gpu.id in chosen:
+                raise InputError(f"{source}: gpu {entry.gpu}: is named twice; keep one entry for {gpu.pci}")
+            ceiling = config.ceiling if entry.ceiling is None else entry.ceiling
+            chosen[gpu.id] = _choice(gpu, entry.shares or config.shares, ceiling, source)
+    return tuple(sorted(chosen.values(), key=lambda choice: choice.gpu.index))
+
+
+def _named(name: int | str, found: Sequence[NodeGpu], source: str) -> list[NodeGpu]:
+    """All partitions of a chip that is named by its PCI address, else one GPU."""
+    text = str(name).strip()
+    if pci := _PCI.fullmatch(text):
+        address = f"{pci[1] or '0000'}:{pci[2]}:{pci[3]}.{pci[4]}".lower()
+        return [gpu for gpu in found if gpu.pci == address]
+    if unique := _UNIQUE.fullmatch(text):
+        return [gpu for gpu in found if gpu.gpu.unique_id == int(unique[1], 16)]
+    if text.isascii() and text.isdigit():
+        return [gpu for gpu in found if gpu.index == int(text)]
+    raise InputError(f"{source}: gpu {name}: is neither an index, a unique id (0x...) nor a PCI address")
+
+
+def _choice(gpu: NodeGpu, shares: int, ceiling: int | None, source: str) -> Choice:
+    return Choice(gpu, shares, None if ceiling is None else hsa_cu_mask(gpu.gpu, ceiling, source))
+
+
+def hsa_cu_mask(gpu: Gpu, compute_units: int, source: str) -> str:
+    """HSA_CU_MASK that leaves a program so many CUs of its only GPU, in whole atoms of the chip.
+
+    Raises:
+        InputError: no set of atoms has this number of CUs.
+    """
+    kind = products.product(gpu.product).atom
+    parts = atoms.atoms(gpu, kind)
+    possible = atoms.sums([part.bit_count() for part in parts])
+    if compute_units not in possible:
+        near = sorted(sorted(possible, key=lambda size: abs(size - compute_units))[:2])
+        raise InputError(
+            f"{source}: ceiling {compute_units}: {gpu.product} with {gpu.compute_units} CUs gives whole {kind} atoms "
+            f"only; use {' or '.join(map(str, near))}"
+        )
+    cu_set, wanted = 0, compute_units
+    for index, part in enumerate(parts):
+        rest = atoms.sums([other.bit_count() for other in parts[index + 1 :]])
+        size = part.bit_count()
+        if size <= wanted and (size == wanted or wanted - size in rest):
+            cu_set, wanted = cu_set | part, wanted - size
+        if not wanted:
+            break
+    masks.check(cu_set, gpu)
+    return masks.format_hsa_cu_mask({0: cu_set})

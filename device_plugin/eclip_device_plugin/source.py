@@ -1,0 +1,194 @@
+"""Edge: where GPUs come from: the kernel driver, or a folder that stands for one (an emulated GPU).
+
+An emulated source is a folder of the node: `sysfs/` as /sys shows the GPUs, `allocate.yaml` with the mounts and
+variables that a container gets instead of device files. The plugin knows no more of it than this form.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal, Protocol
+
+from pydantic import AfterValidator, Field
+
+from eclip import documents
+from eclip.api.node_status import HealthReason
+from eclip.documents import Document, Part
+from eclip.errors import InputError
+from eclip.gpu import kfd
+from eclip.node.report import Source as Kind
+from eclip_device_plugin.container import Container, Device, Mount
+from eclip_device_plugin.double import partition_name
+from eclip_device_plugin.gpus import Fault, NodeGpu, distinct
+
+SYSFS = Path("/sys")
+KFD_DEVICE = "/dev/kfd"
+
+
+class Source(Protocol):
+    """The GPUs of a node, and how one gets into a container."""
+
+    kind: Kind
+
+    def read(self) -> tuple[NodeGpu, ...]:
+        """What is there now.
+
+        Raises:
+            InputError: the tree cannot be read.
+        """
+
+    def passage(self, gpu: NodeGpu) -> Container:
+        """What a container needs to use this GPU and no other.
+
+        Raises:
+            InputError: the source does not say.
+        """
+
+
+class KfdSource:
+    """GPUs of the kernel driver. Reads sysfs alone: /dev/kfd is never opened."""
+
+    kind = Kind.KFD
+
+    def __init__(self, sysfs: Path = SYSFS) -> None:
+        self._sysfs = sysfs
+
+    def read(self) -> tuple[NodeGpu, ...]:
+        """See `Source`."""
+        return read_gpus(self._sysfs)
+
+    def passage(self, gpu: NodeGpu) -> Container:
+        """See `Source`."""
+        devices = (Device(KFD_DEVICE), Device(f"/dev/dri/renderD{gpu.gpu.render_minor}"))
+        return Container(_visible(gpu), devices=devices)
+
+
+class AllocateMount(Part):
+    """A file or folder of the source in a container."""
+
+    path: Annotated[str, Field(min_length=1)]
+    """Relative to the source's folder."""
+    container_path: Annotated[str, Field(pattern="^/")]
+    read_only: bool = True
+
+
+def _stays_inside(mounts: tuple[AllocateMount, ...]) -> tuple[AllocateMount, ...]:
+    for index, mount in enumerate(mounts):
+        path = PurePosixPath(mount.path)
+        if path.is_absolute() or ".." in path.parts:
+            documents.reject((index, "path"), f"{mount.path!r} leads out of the source's folder; give a path below it")
+    return mounts
+
+
+class AllocateFile(Document):
+    """`allocate.yaml` of an emulated source."""
+
+    kind: Literal["EmulatedSource"]
+    mounts: Annotated[tuple[AllocateMount, ...], AfterValidator(_stays_inside)] = ()
+    env: dict[str, str] = Field(default_factory=dict)
+
+
+class EmulatedSource:
+    """GPUs that a folder of the node stands for."""
+
+    kind = Kind.EMULATED
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self) -> tuple[NodeGpu, ...]:
+        """See `Source`."""
+        self._allocate()
+        return read_gpus(self._folder / "sysfs")
+
+    def passage(self, gpu: NodeGpu) -> Container:
+        """See `Source`."""
+        said = self._allocate()
+        mounts = (Mount(mount.container_path, str(self._folder / mount.path), mount.read_only) for mount in said.mounts)
+        return Container({**_visible(gpu), **said.env}, tuple(mounts))
+
+    def _allocate(self) -> AllocateFile:
+        path = self._folder / "allocate.yaml"
+        return documents.parse(AllocateFile, documents.read(path), str(path))
+
+
+def _visible(gpu: NodeGpu) -> Mapping[str, str]:
+    """The only GPU whose device file is in the container; by its own id, so that this holds in privileged ones too."""
+    return {"ROCR_VISIBLE_DEVICES": gpu.uuid or "0"}
+
+
+def read_gpus(sysfs: Path) -> tuple[NodeGpu, ...]:
+    """The GPUs of a tree as /sys, with what their chips report.
+
+    Raises:
+        InputError: the tree cannot be read, or hides its GPUs from us.
+    """
+    try:
+        return _read_gpus(sysfs, sysfs / "class/kfd/kfd/topology")
+    except OSError as error:
+        raise InputError(f"{sysfs}: changed while it was read ({error}); it is read again") from error
+
+
+def _read_gpus(sysfs: Path, topology: Path) -> tuple[NodeGpu, ...]:
+    found = kfd.read_gpus(topology)
+    if hidden := _hidden(topology):
+        raise InputError(
+            f"{topology}: {hidden} nodes are hidden by the device cgroup; let the plugin's container read and write "
+            "/dev/dri/renderD*"
+        )
+    partitions = _partitions(sysfs)
+    errors = dict(_chips_with_errors(sysfs))
+    gpus = []
+    for index, gpu in enumerate(found):
+        pci = _pci_address(topology / "nodes" / str(gpu.node) / "properties")
+        aliases = frozenset(filter(None, (partitions.get(gpu.render_minor),)))
+        gpus.append(NodeGpu(gpu, index, pci, aliases=aliases, fault=errors.get(pci)))
+    return distinct(gpus)
+
+
+def _hidden(topology: Path) -> int:
+    hidden = 0
+    for properties in topology.glob("nodes/*/properties"):
+        try:
+            properties.read_bytes()
+        except PermissionError:
+            hidden += 1
+        except OSError:
+            continue
+    return hidden
+
+
+def _pci_address(properties: Path) -> str:
+    """Bus, device and function are the low 16 bits; higher ones count partitions."""
+    values = dict(line.split(maxsplit=1) for line in properties.read_text().splitlines() if " " in line)
+    location, domain = int(values.get("location_id", "0")), int(values.get("domain", "0"))
+    return f"{domain:04x}:{location >> 8 & 0xFF:02x}:{location >> 3 & 0x1F:02x}.{location & 7}"
+
+
+def _partitions(sysfs: Path) -> Mapping[int, str]:
+    """Platform devices of partitions by render minor, in one spelling."""
+    found = {}
+    for render in sysfs.glob("class/drm/renderD*"):
+        device = (render / "device").resolve().name
+        if device.startswith("amdgpu_xcp"):
+            found[int(render.name.removeprefix("renderD"))] = partition_name(device)
+    return found
+
+
+def _chips_with_errors(sysfs: Path) -> Iterator[tuple[str, Fault]]:
+    """By PCI address: memory or logic that has failed beyond repair since the driver was loaded."""
+    for uevent in sysfs.glob("class/drm/card*/device/uevent"):
+        facts = dict(line.split("=", 1) for line in uevent.read_text().splitlines() if "=" in line)
+        for count in sorted(uevent.parent.glob("ras/*_err_count")):
+            failed = _uncorrected(count)
+            if failed and (pci := facts.get("PCI_SLOT_NAME", "").lower()):
+                block = count.name.removesuffix("_err_count")
+                yield pci, Fault(HealthReason.HARDWARE_ERRORS, f"{pci}: {failed} uncorrected errors in {block}")
+                break
+
+
+def _uncorrected(count: Path) -> int:
+    try:
+        lines = dict(line.split(":", 1) for line in count.read_text().splitlines() if ":" in line)
+        return int(lines.get("ue", "0"))
+    except (OSError, ValueError):
+        return 0
