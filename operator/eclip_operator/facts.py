@@ -26,7 +26,7 @@ class Fact:
     pod: Ref
     workload: str
     masked: bool
-    """Whether the plan has masks for it."""
+    """Whether the plan has masks for it; while one is made, the plan before it."""
     planning: bool
     """Whether its plan is being made."""
     infeasible: str
@@ -69,6 +69,7 @@ def _fact(report: NodeReport, mix: GpuMix, place: Place, outcomes: Outcomes, *, 
     answered = outcome(mix.question, outcomes)
     seat = answered.seats[place.seat] if isinstance(answered, Answer) and place.seat is not None else None
     latency = governed.workload.latency
+    planning = not settled(mix, outcomes)
     return Fact(
         policy=governed.policy.ref,
         losers=governed.losers,
@@ -80,8 +81,8 @@ def _fact(report: NodeReport, mix: GpuMix, place: Place, outcomes: Outcomes, *, 
         compute_units=mix.gpu.compute_units,
         pod=Ref(place.occupant.namespace, place.occupant.pod),
         workload=governed.workload.name,
-        masked=seat is not None,
-        planning=not settled(mix, outcomes),
+        masked=seat is not None or (planning and _programmed(report, place)),
+        planning=planning,
         infeasible=answered.message if isinstance(answered, Refusal) and place.seat is not None else "",
         unresolved=place.resolution.reason,
         detail=place.resolution.message or ", ".join(worker.profile for worker in place.resolution.workers),
@@ -94,6 +95,13 @@ def _fact(report: NodeReport, mix: GpuMix, place: Place, outcomes: Outcomes, *, 
         workers=sum(len(other.workers) for other in answered.seats) if isinstance(answered, Answer) else 0,
         gap=answered.plan.gap if isinstance(answered, Answer) and answered.plan else None,
     )
+
+
+def _programmed(report: NodeReport, place: Place) -> bool:
+    """Whether the spec that is there has masks for this occupant."""
+    mine = (place.occupant.slot, place.occupant.allocation)
+    slots = (slot for gpu in report.spec.gpus for slot in gpu.slots)
+    return any((slot.slot, slot.allocation) == mine and slot.mode == "Enforce" for slot in slots)
 
 
 def _solo(seat: SeatAnswer | None) -> float | None:

@@ -24,6 +24,10 @@ NODES_A_STEP = 50
 """So many nodes are thought about before others get their turn."""
 JUDGE_S = 0.5
 """Policies are told at most so often."""
+PLANNING_S = 2.0
+"""While plans are made or pods are read they are told at most so often."""
+START_LIMIT_S = 30.0
+"""The same while the operator has just started, and may not know much yet."""
 FIGURES_S = 30.0
 """How often figures alone reach a policy."""
 PODS_READ_S = 600.0
@@ -130,6 +134,7 @@ class Operator:
 
     async def _think(self) -> None:
         await self._see_all()
+        self._judged = time.monotonic()
         self.wake()
         while True:
             await self._woken.wait()
@@ -137,11 +142,14 @@ class Operator:
             self._woken.clear()
             while self.mind.stale:
                 await self._step()
+                await asyncio.sleep(0)
                 self.beat = time.monotonic()
                 if not self.mind.stale_nodes and not self._judging():
                     asyncio.get_running_loop().call_later(JUDGE_S, self.wake)
                     break
-            self.ready.set()
+            if not self._unsettled:
+                self.ready.set()
+                self._seen.clear()
 
     async def _see_all(self) -> None:
         """Until the watches have shown all that is there: half a world would have masks taken away."""
@@ -159,14 +167,22 @@ class Operator:
                 await asyncio.sleep(START_S)
 
     def _judging(self) -> bool:
-        return time.monotonic() - self._judged >= JUDGE_S
+        """Whether policies are told now. What is nearly known is waited for."""
+        pause = JUDGE_S
+        if self._unsettled:
+            pause = PLANNING_S if self.ready.is_set() else START_LIMIT_S
+        return time.monotonic() - self._judged >= pause
+
+    @property
+    def _unsettled(self) -> bool:
+        return bool(self._solver.waiting or self._reading)
 
     async def _step(self) -> None:
         started = time.monotonic()
         judge = self._judging()
         step = self.mind.step(datetime.now(UTC), NODES_A_STEP, judge=judge)
         if judge and not self.mind.stale_nodes:
-            self._judged = started
+            self._judged = time.monotonic()
         metrics.reconcile_seconds.observe(time.monotonic() - started)
         self._ask(step)
         for key in step.pods:
@@ -230,6 +246,8 @@ class Operator:
         self.wake()
 
     async def _read_again(self) -> None:
+        if not self.mind.stale:
+            self.beat = time.monotonic()
         self.mind.forget()
         self._read_at = {key: at for key, at in self._read_at.items() if key in self.mind.pods}
         oldest = sorted(self._read_at.items(), key=lambda item: item[1])

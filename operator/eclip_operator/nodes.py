@@ -41,7 +41,7 @@ def intent(report: NodeReport, node: KubeNode | None, mixes: tuple[GpuMix, ...],
     gpus = []
     for mix in mixes:
         if settled(mix, outcomes):
-            gpus.append(_gpu(mix, outcomes))
+            gpus.append(_unless_the_same(_gpu(mix, outcomes), present.get(mix.gpu.id)))
         elif mix.gpu.id in present:
             gpus.append(present[mix.gpu.id])
     config = dict(node.labels).get(names.LABEL_NODE_CONFIG) if node else report.spec.config
@@ -57,6 +57,14 @@ def settled(mix: GpuMix, outcomes: Outcomes) -> bool:
 def outcome(question: Question | None, outcomes: Outcomes) -> Outcome | None:
     """What was answered to a question; None: nothing was asked, or nothing answered."""
     return outcomes.get(questions.key(question)) if question else None
+
+
+def _unless_the_same(new: GpuSpec, present: GpuSpec | None) -> GpuSpec:
+    """How long a plan took to make is no reason to write it again."""
+    if present is None or new.plan is None or present.plan is None:
+        return new
+    timed = new.plan.model_copy(update={"solve_millis": present.plan.solve_millis})
+    return present if new.model_copy(update={"plan": timed}) == present else new
 
 
 def _gpu(mix: GpuMix, outcomes: Outcomes) -> GpuSpec:

@@ -8,10 +8,9 @@ from typing import Any
 
 from eclip import layout, planning
 from eclip.api.node import PlanSummary, SlotWorker
-from eclip.api.profile import ProfileSpec
+from eclip.api.profile import KernelProfile
 from eclip.api.table import LookupTable, ModelGroups, TableSpec, TableTopology, encoded, group_texts, summary
-from eclip.documents import profile
-from eclip.documents.profile import KernelProfile
+from eclip.documents.profile import KernelProfile as Kernels
 from eclip.errors import EclipError, InfeasibleError
 from eclip.gpu import products
 from eclip.gpu.topology import Gpu
@@ -84,7 +83,7 @@ def _json(content: LookupTable) -> str:
     return json.dumps(content.wire(), separators=(",", ":"))
 
 
-def _models(seats: Sequence[Seat], texts: Mapping[str, str]) -> list[dict[str, KernelProfile]]:
+def _models(seats: Sequence[Seat], texts: Mapping[str, str]) -> list[dict[str, Kernels]]:
     """Per seat its workers' names and profiles. Names tell equal seats apart by number."""
     count, seen = Counter(seat.workload for seat in seats), Counter[str]()
     named = []
@@ -100,11 +99,11 @@ def _models(seats: Sequence[Seat], texts: Mapping[str, str]) -> list[dict[str, K
 
 
 @lru_cache(maxsize=64)
-def _parsed(text: str, name: str) -> KernelProfile:
-    return profile.of(name, ProfileSpec.model_validate_json(text))
+def _parsed(text: str, name: str) -> Kernels:
+    return KernelProfile.read({"metadata": {"name": name}, "spec": json.loads(text)}).profile
 
 
-def _workload(name: str, kernels: KernelProfile, seat: Seat) -> planning.Workload:
+def _workload(name: str, kernels: Kernels, seat: Seat) -> planning.Workload:
     return planning.Workload(
         name=name,
         profile=kernels,
@@ -116,7 +115,7 @@ def _workload(name: str, kernels: KernelProfile, seat: Seat) -> planning.Workloa
     )
 
 
-def _limits(name: str, kernels: KernelProfile, seat: Seat) -> tuple[int, int] | None:
+def _limits(name: str, kernels: Kernels, seat: Seat) -> tuple[int, int] | None:
     if seat.ceiling is None:
         return seat.limits
     least, most = seat.limits or (1, kernels.compute_units)
@@ -129,7 +128,7 @@ def _limits(name: str, kernels: KernelProfile, seat: Seat) -> tuple[int, int] | 
     return least, min(most, seat.ceiling)
 
 
-def _seat_table(gpu: Gpu, models: Mapping[str, KernelProfile], plan: MixPlan) -> LookupTable:
+def _seat_table(gpu: Gpu, models: Mapping[str, Kernels], plan: MixPlan) -> LookupTable:
     groups = tuple(ModelGroups(model=name, groups=group_texts(_worker(plan, name).groups)) for name in models)
     return _table(gpu, table.encode(gpu, models, plan), groups)
 
@@ -143,7 +142,7 @@ def _table(gpu: Gpu, data: bytes, groups: tuple[ModelGroups, ...]) -> LookupTabl
     return LookupTable.of(TableSpec(format=table.FORMAT, gpu=topology, table=encoded(data), groups=groups))
 
 
-def _seat(seat: Seat, models: Mapping[str, KernelProfile], plan: MixPlan, content: LookupTable) -> SeatAnswer:
+def _seat(seat: Seat, models: Mapping[str, Kernels], plan: MixPlan, content: LookupTable) -> SeatAnswer:
     parts = [_worker(plan, name) for name in models]
     workers = tuple(
         SlotWorker(

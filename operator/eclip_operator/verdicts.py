@@ -90,10 +90,7 @@ def _enforced(mine: Sequence[Fact]) -> Verdict:
     kind = PolicyCondition.ENFORCED
     masked = [fact for fact in mine if fact.masked]
     if not masked:
-        reason, text = (
-            (PolicyReason.UNMASKED, "no plan asks for masks") if mine else (PolicyReason.NO_PODS, "there are no pods")
-        )
-        return Verdict(kind, "Unknown", reason, text)
+        return Verdict(kind, "Unknown", *_nothing_to_enforce(mine))
     states = Counter(fact.state for fact in masked)
     good = states[SlotState.ENFORCED]
     count = f"{good} of {len(masked)} slots are enforced"
@@ -111,6 +108,14 @@ def _enforced(mine: Sequence[Fact]) -> Verdict:
     waiting = [fact for fact in masked if fact.state != SlotState.ENFORCED]
     text = f"{count}; waiting for the first HIP call of {_some(_pods(waiting))}"
     return Verdict(kind, "Unknown", PolicyReason.PENDING, text)
+
+
+def _nothing_to_enforce(mine: Sequence[Fact]) -> tuple[PolicyReason, str]:
+    if not mine:
+        return PolicyReason.NO_PODS, "there are no pods"
+    if any(fact.planning for fact in mine):
+        return PolicyReason.PLANNING, "the first plan is being made"
+    return PolicyReason.UNMASKED, "no plan asks for masks"
 
 
 def _objective(policy: Policy, mine: Sequence[Fact]) -> Verdict:
