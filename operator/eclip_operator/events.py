@@ -112,7 +112,13 @@ def _of_slots(node: str, new: GpuSpec, old: GpuSpec, mix: GpuMix) -> Iterator[Ev
             continue
         if before is None or _slot_text(node, new, before) != _slot_text(node, new, slot):
             yield _of_pod(place, _slot_reason(slot), _slot_text(node, new, slot))
-        if place.refusal and before is None:
+
+
+def of_refusals(old: Iterable[GpuMix], new: Iterable[GpuMix]) -> Iterator[Event]:
+    """Wishes for a profile that are refused now, and were not before. A restart says it again, as the same Event."""
+    told = {(place.occupant.allocation, place.refusal) for mix in old for place in mix.places}
+    for place in (place for mix in new for place in mix.places):
+        if place.refusal and place.occupant.uid and (place.occupant.allocation, place.refusal) not in told:
             yield _of_pod(place, "ProfileRefused", place.refusal)
 
 

@@ -207,10 +207,13 @@ class Reconciler:
             self._settle_facts(name, ())
             return written
         mine = mixes(report, self.world, profiled(report.spec))
+        before = self._intents[name].mixes if name in self._intents else ()
         intended = self._intents[name] = intent(report, node, mine, self.outcomes)
         self._settle_facts(name, facts(report, node, mine, self.outcomes))
         change = intended.spec != report.spec
-        told = (*written.events, *(events.of_node(report, intended.spec, mine) if change else ()))
+        told = (*written.events, *events.of_refusals(before, mine))
+        if change:
+            told = (*told, *events.of_node(report, intended.spec, mine))
         return replace(
             written,
             pods=tuple(key for mix in mine for key in mix.unknown),
