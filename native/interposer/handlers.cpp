@@ -215,10 +215,7 @@ using DriverLaunchConfig = hip::DriverLaunchConfig;
     return runtime.name args;                  \
   }
 #define SYNC(ret, name, params, args) \
-  ret Handlers::name params {         \
-    client.thread().waited = true;    \
-    return runtime.name args;         \
-  }
+  ret Handlers::name params { return waited(runtime.name args); }
 #define MARK(ret, name, params, args)
 #define LOADER(ret, name, params, args)
 #include "hooks.def"
@@ -229,6 +226,14 @@ void Handlers::watch(Stream stream) {
   if (hip::is_per_thread(stream)) {
     client.streams.per_thread_used(runtime, client.thread().streams);
   }
+}
+
+hip::Error Handlers::waited(Error result) {
+  client.thread().waited = true;
+  if (client.profiler && result == hip::success) {
+    client.profiler->host_waited(runtime);
+  }
+  return result;
 }
 
 // --- streams

@@ -38,6 +38,7 @@ struct Handlers {
 
  private:
   void watch(Stream stream);
+  Error waited(Error result);
   Error created(Error error, Stream *stream, bool blocking, bool prioritised, bool user_masked);
   Error work_items(Function function, Dim3 items, Dim3 block, Stream stream, Event start, Event stop,
                    const class Issue &issue);

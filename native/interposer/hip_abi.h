@@ -48,6 +48,7 @@ struct DriverLaunchConfig {
 
 constexpr Error success = 0;
 constexpr Error error_not_initialized = 3;
+constexpr Error error_not_ready = 600;
 constexpr Error error_not_supported = 801;
 
 constexpr uint32_t stream_non_blocking = 1;

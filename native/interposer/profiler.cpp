@@ -31,6 +31,7 @@ hip::Error Profiler::launch(const Runtime &runtime, Thread &thread, AppStream &s
   if (!owner_) {
     owner_ = &thread;
   }
+  read_times(runtime);
   if (state_ == State::Done || &thread != owner_ || capturing) {
     bump(track.counters->passed[capturing ? ECLIP_PASS_CAPTURING : ECLIP_PASS_OBSERVING]);
     return issue.plain(launch.stream);
@@ -39,7 +40,7 @@ hip::Error Profiler::launch(const Runtime &runtime, Thread &thread, AppStream &s
   if (state_ == State::Measuring) {
     if (cycle_[position_].item == item) {
       const hip::Error error = time(runtime, stream, track, launch, issue, kernel.denied);
-      if (++position_ == cycle_.size()) {
+      if (state_ == State::Measuring && ++position_ == cycle_.size()) {
         end_of_pass();
       }
       return error;
@@ -96,9 +97,8 @@ void Profiler::search() {
   next_search_ = sequence_.size() + sequence_.size() / 4 + 1;
   if (!found) {
     if (sequence_.size() > most_launches) {
-      state_ = State::Done;
-      file_.finish(ProfileFile::Failed, "no sequence of kernels repeats within " + std::to_string(sequence_.size()) +
-                                            " launches; mark the requests with roctx ranges");
+      fail("no sequence of kernels repeats within " + std::to_string(sequence_.size()) +
+           " launches; mark the requests with roctx ranges");
     }
     return;
   }
@@ -110,9 +110,10 @@ void Profiler::search() {
     cycle_.assign(found->length, Position());
     for (size_t at = 0; at < found->length; ++at) {
       cycle_[at].item = sequence_[found->begin + at].item;
+      cycle_[at].timed.resize(sets_.size() + 1);
       cycle_[at].samples.resize(sets_.size() + 1);
     }
-    pass_ = 0;
+    begin_measuring();
   }
   state_ = State::Aligning;
   out_of_place_ = 0;
@@ -137,92 +138,157 @@ void Profiler::lose_place() {
 
 hip::Error Profiler::time(const Runtime &runtime, AppStream &stream, Track &track, const Launch &launch,
                           const Issue &issue, bool denied) {
-  Position &position = cycle_[position_];
-  const size_t size = pass_ % (sets_.size() + 1);
-  read_times(runtime, position);
-  const bool ready =
-      position.pending_size < 0 && launch.movable && !launch.start && !launch.stop && !streams_.capture_in_progress();
+  if (!size_) {
+    bump(track.counters->passed[ECLIP_PASS_OBSERVING]);
+    return issue.plain(launch.stream);
+  }
+  const bool narrow = *size_ < sets_.size() && !denied;
+  bool possible = launch.movable && !launch.start && !launch.stop && !streams_.capture_in_progress() &&
+                  !(narrow && stream.user_masked);
   MaskedStream *target = nullptr;
   eclip_reason why = denied ? ECLIP_PASS_DENIED : ECLIP_PASS_WHOLE_GPU;
-  if (ready && size < sets_.size() && !denied && !stream.user_masked) {
-    target = streams_.masked(runtime, bench_, *plan_, sets_[size], why);
-    if (!target) {
-      state_ = State::Done;
-      file_.finish(ProfileFile::Failed, "no masked stream of " + std::to_string(plan_->sets[sets_[size]].count()) +
-                                            " CUs could be made, or its mask is not in force");
+  if (possible && narrow) {
+    target = streams_.masked(runtime, bench_, *plan_, sets_[*size_], why);
+    possible = target != nullptr;
+    if (!possible) {
+      fail("no masked stream of " + std::to_string(plan_->sets[sets_[*size_]].count()) +
+           " CUs could be made, or its mask is not in force");
     }
   }
-  if (!ready || (size < sets_.size() && !target && !denied)) {
+  const std::optional<EventPair> events = possible ? timings_.events(runtime) : std::nullopt;
+  if (!events || !fork(runtime, target, launch.stream)) {
+    if (events) {
+      timings_.give_back(*events);
+    }
     bump(track.counters->passed[ECLIP_PASS_UNSUPPORTED]);
     return issue.plain(launch.stream);
   }
-  position.pending_counts = pass_ >= plan_->warm_up_requests * (sets_.size() + 1);
-  const hip::Error error = run_on(runtime, stream, target, launch, issue, position);
-  position.pending_size = error == hip::success && position.start ? static_cast<int>(size) : -1;
+  const hip::Error error = run_on(runtime, target, launch, issue, *events);
   bump(target ? track.counters->redirected : track.counters->passed[why]);
   return error;
 }
 
-hip::Error Profiler::run_on(const Runtime &runtime, AppStream &stream, MaskedStream *target, const Launch &launch,
-                            const Issue &issue, Position &position) {
-  if (!position.start && (runtime.hipEventCreateWithFlags(&position.start, 0) != hip::success ||
-                          runtime.hipEventCreateWithFlags(&position.stop, 0) != hip::success)) {
-    position.start = nullptr;
-    return issue.plain(launch.stream);
-  }
+// Before a kernel moves to `target`; null: it does not. False: the kernel may stay.
+bool Profiler::fork(const Runtime &runtime, const MaskedStream *target, hip::Stream from) {
+  return !target || (runtime.hipEventRecord(bench_.fork_event, from) == hip::success &&
+                     runtime.hipStreamWaitEvent(target->handle, bench_.fork_event, 0) == hip::success);
+}
+
+hip::Error Profiler::run_on(const Runtime &runtime, const MaskedStream *target, const Launch &launch,
+                            const Issue &issue, const EventPair &events) {
   const hip::Stream on = target ? target->handle : launch.stream;
-  if (target && (runtime.hipEventRecord(bench_.fork_event, launch.stream) != hip::success ||
-                 runtime.hipStreamWaitEvent(on, bench_.fork_event, 0) != hip::success)) {
-    return issue.plain(launch.stream);
-  }
   if (last_stop_) {
     runtime.hipStreamWaitEvent(on, last_stop_, 0);
   }
-  const hip::Error error = issue.with_events(on, position.start, position.stop);
-  if (error == hip::success) {
-    last_stop_ = position.stop;
-    if (target && runtime.hipStreamWaitEvent(launch.stream, position.stop, 0) != hip::success) {
-      runtime.hipStreamSynchronize(on);
-    }
+  const hip::Error error = issue.with_events(on, events.start, events.stop);
+  if (error != hip::success) {
+    timings_.give_back(events);
+    return error;
   }
-  (void)stream;
+  last_stop_ = events.stop;
+  if (target && runtime.hipStreamWaitEvent(launch.stream, events.stop, 0) != hip::success) {
+    runtime.hipStreamSynchronize(on);
+  }
+  const uint32_t before = cycle_[position_].timed[*size_]++;
+  timings_.launched({events, static_cast<uint32_t>(position_), *size_, before >= plan_->warm_up_requests});
   return error;
 }
 
-// Times are read one request later, when they are there; what is not there yet is left out once.
-void Profiler::read_times(const Runtime &runtime, Position &position) {
-  if (position.pending_size < 0 || streams_.capture_in_progress() ||
-      runtime.hipEventQuery(position.stop) != hip::success) {
+void Profiler::host_waited(const Runtime &runtime) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (timings_.none_under_way() || !read_times(runtime)) {
     return;
   }
-  float millis = 0;
-  if (runtime.hipEventElapsedTime(&millis, position.start, position.stop) == hip::success && position.pending_counts) {
-    position.samples[static_cast<size_t>(position.pending_size)].push_back(1000.0 * static_cast<double>(millis));
+  if (state_ == State::Measuring) {
+    show_progress();
   }
-  position.pending_size = -1;
+  // What the last call returned is the application's last error: not that there is a kernel that has not ended.
+  int device = 0;
+  runtime.hipGetDevice(&device);
+}
+
+// False where the runtime must not be asked.
+bool Profiler::read_times(const Runtime &runtime) {
+  if (streams_.capture_in_progress()) {
+    return false;
+  }
+  double micros = 0;
+  while (const std::optional<Timing> timing = timings_.take(runtime, micros)) {
+    take_time(*timing, micros);
+  }
+  return true;
+}
+
+void Profiler::take_time(const Timing &timing, double micros) {
+  if (!timing.wanted || state_ == State::Done) {
+    return;
+  }
+  Position &position = cycle_[timing.position];
+  if (micros < 0) {
+    --position.timed[timing.size];  // once more
+    return;
+  }
+  if (!timing.counts) {
+    return;
+  }
+  auto &samples = position.samples[timing.size];
+  samples.push_back(micros);
+  missing_ -= samples.size() <= repeats() ? 1 : 0;
+  if (missing_ == 0) {
+    finish();
+  }
+}
+
+void Profiler::begin_measuring() {
+  timings_.forget();
+  pass_ = 0;
+  size_ = 0;
+  missing_ = cycle_.size() * (sets_.size() + 1) * repeats();
+}
+
+// Of the next pass: sizes take turns as long as a kernel lacks launches at them.
+std::optional<uint32_t> Profiler::next_size() const {
+  const auto sizes = static_cast<uint32_t>(sets_.size() + 1);
+  for (uint32_t turn = 0; turn < sizes; ++turn) {
+    const uint32_t size = (pass_ + turn) % sizes;
+    for (const Position &position : cycle_) {
+      if (position.timed[size] < plan_->warm_up_requests + repeats()) {
+        return size;
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 void Profiler::end_of_pass() {
   position_ = 0;
   ++pass_;
-  const size_t wanted = std::max<size_t>(plan_->repeats, 1);
-  size_t fewest = wanted;
-  size_t sum = 0;
-  for (const Position &position : cycle_) {
-    for (const auto &samples : position.samples) {
-      fewest = std::min(fewest, samples.size());
-      sum += std::min(wanted, samples.size());
-    }
+  size_ = next_size();
+  show_progress();
+  const size_t patience = (plan_->warm_up_requests + 4 * repeats()) * (sets_.size() + 1);
+  if (pass_ <= patience) {
+    return;
   }
-  file_.progress(static_cast<uint32_t>(99 * sum / (wanted * cycle_.size() * (sets_.size() + 1))));
   // Where some launch is often not timed, so many requests are enough.
-  const size_t patience = (plan_->warm_up_requests + 4 * wanted) * (sets_.size() + 1);
-  if (fewest >= wanted || (fewest > 0 && pass_ > patience)) {
+  const bool any_of_each = std::all_of(cycle_.begin(), cycle_.end(), [](const Position &position) {
+    return std::none_of(position.samples.begin(), position.samples.end(),
+                        [](const std::vector<double> &samples) { return samples.empty(); });
+  });
+  if (any_of_each) {
     finish();
   } else if (pass_ > 4 * patience) {
-    state_ = State::Done;
-    file_.finish(ProfileFile::Failed, "a kernel of the request could never be timed at one of the sizes");
+    fail("a kernel of the request could never be timed at one of the sizes");
   }
+}
+
+void Profiler::show_progress() {
+  const size_t all = cycle_.size() * (sets_.size() + 1) * repeats();
+  file_.progress(static_cast<uint32_t>(99 * (all - missing_) / all));
+}
+
+void Profiler::fail(const std::string &why) {
+  state_ = State::Done;
+  file_.finish(ProfileFile::Failed, why);
 }
 
 void Profiler::finish() {

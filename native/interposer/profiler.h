@@ -1,9 +1,12 @@
 // Profile mode: finds the request in the launches of the program, then times each of its kernels at each size, one
 // request at one size, and writes the profile into the slot. Kernels run one after the other while they are timed, by
-// waits on the device; the host never waits.
+// waits on the device; the host never waits. Every launch that can be timed is, however far the host runs ahead: so the
+// requests that a profile takes are those of its warm-up and repeats, and the few that it takes to find the request.
 #pragma once
 
+#include <algorithm>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -15,6 +18,7 @@
 #include "profile_text.h"
 #include "slot.h"
 #include "streams.h"
+#include "timings.h"
 
 namespace eclip {
 
@@ -30,15 +34,16 @@ class Profiler {
   hip::Error launch(const Runtime &runtime, Thread &thread, AppStream &stream, Track &track, const Launch &launch,
                     const Issue &issue, Kernels::Found kernel);
 
+  // The host has waited for the device: times are there that no further launch may come to read.
+  void host_waited(const Runtime &runtime);
+
  private:
   enum class State { Searching, Aligning, Measuring, Done };
 
   // What one kernel of the request is, and its times so far.
   struct Position {
     uint32_t item = 0;
-    hip::Event start = nullptr, stop = nullptr;
-    int pending_size = -1;                     // the size at which the events' kernel ran; -1: read already
-    bool pending_counts = false;               // not a warm-up
+    std::vector<uint32_t> timed;               // [size]: launches between events, warm-ups included
     std::vector<std::vector<double>> samples;  // [size], micros
   };
 
@@ -60,11 +65,18 @@ class Profiler {
   bool choose_sizes(uint32_t device_cus);
   hip::Error time(const Runtime &runtime, AppStream &stream, Track &track, const Launch &launch, const Issue &issue,
                   bool denied);
-  hip::Error run_on(const Runtime &runtime, AppStream &stream, MaskedStream *target, const Launch &launch,
-                    const Issue &issue, Position &position);
-  void read_times(const Runtime &runtime, Position &position);
+  bool fork(const Runtime &runtime, const MaskedStream *target, hip::Stream from);
+  hip::Error run_on(const Runtime &runtime, const MaskedStream *target, const Launch &launch, const Issue &issue,
+                    const EventPair &events);
+  void begin_measuring();
+  std::optional<uint32_t> next_size() const;
+  uint32_t repeats() const { return std::max(plan_->repeats, 1u); }
+  bool read_times(const Runtime &runtime);
+  void take_time(const Timing &timing, double micros);
   void end_of_pass();
+  void show_progress();
   void finish();
+  void fail(const std::string &why);
 
   Kernels &kernels_;
   Streams &streams_;
@@ -89,6 +101,9 @@ class Profiler {
   size_t position_ = 0;
   size_t out_of_place_ = 0;
   uint32_t pass_ = 0;
+  std::optional<uint32_t> size_;  // of this pass; none: no more is to be timed, only read
+  size_t missing_ = 0;            // times still wanted
+  Timings timings_;
 };
 
 }  // namespace eclip

@@ -1,6 +1,7 @@
 """Profile mode finds a program's request by itself and times its kernels at every size."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,6 +11,13 @@ from eclip.slot import stats
 from eclip.slot.lookup import Profiling
 
 WAVE_MICROS = 20.0
+SLOW_CHIP = {"time_scale": 8}
+"""The program has launched its last kernel long before the chip has run many."""
+
+
+@pytest.fixture
+def gpu_settings(request: pytest.FixtureRequest) -> Mapping[str, object]:
+    return getattr(request, "param", {})
 
 
 def measured(bench: Any, variant: str, requests: int) -> profile.KernelProfile:
@@ -53,6 +61,14 @@ def test_the_request_is_found_and_its_times_are_the_chips(bench: Any, variant: s
 def test_a_marked_request_is_taken_as_marked(bench: Any) -> None:
     found = measured(bench, "marked-nested", 90)
     assert len(found.kernels) == 24  # two rounds of twelve in one range
+
+
+@pytest.mark.parametrize("gpu_settings", [SLOW_CHIP], indirect=True)
+def test_every_request_counts_however_far_the_program_runs_ahead_of_the_chip(bench: Any) -> None:
+    warm_up_and_repeats = 6 * 4  # at four sizes
+    to_find_the_request = 8
+    found = measured(bench, "marked-nested", warm_up_and_repeats + to_find_the_request)
+    assert len(found.kernels) == 24
 
 
 def test_a_program_that_never_repeats_gets_no_profile_and_is_not_hurt(bench: Any) -> None:
