@@ -31,6 +31,9 @@ COMPONENTS = {
     "eclip_node_agent": ROOT / "node_agent",
 }
 CLUSTER = {*COMPONENTS, "kopf", "grpc", "kubernetes"}
+OPERATOR_EDGES = {"__main__", "cluster", "connect", "handlers", "logs", "loop", "main", "metrics", "serving", "solver"}
+OPERATOR_EDGES |= {"writer"}
+"""Modules of the operator that touch the API server, the clock or processes. It decides everything in the others."""
 
 
 def modules(package: Path) -> dict[str, Path]:
@@ -121,3 +124,15 @@ def test_a_component_of_the_cluster_imports_no_other(component: str) -> None:
 
     assert files
     assert imported & set(COMPONENTS) <= {component}
+
+
+OPERATOR = modules(COMPONENTS["eclip_operator"] / "eclip_operator")
+
+
+@pytest.mark.parametrize("module", [name for name in OPERATOR if name not in OPERATOR_EDGES])
+def test_the_operator_decides_without_touching_the_world(module: str) -> None:
+    imported = set(imports(OPERATOR[module]))
+    edges = {f"eclip_operator.{edge}" for edge in OPERATOR_EDGES}
+
+    assert {name.split(".", maxsplit=1)[0] for name in imported} & (WORLD | {"aiohttp", "kopf", "kubernetes"}) == set()
+    assert imported & edges == set()
