@@ -1,6 +1,6 @@
 """Emulated GPUs of a cluster's node: a folder that the device plugin takes for its source of GPUs.
 
-folder/sysfs/          the tree that stands for /sys
+folder/sysfs/          the tree that stands for /sys; its `class` can take the place of /sys/class alone
 folder/lib/            what containers load: libhsakmt.so.1, libraries of kernels, emulator.json
 folder/chip/chip<n>    state of chip n, shared by all containers that have a share of it
 folder/allocate.yaml   mounts and variables of such a container; written last
@@ -23,8 +23,6 @@ from eclip.errors import EclipError, InputError
 CONTAINER_LIB = "/usr/local/lib/eclip-emulator"
 CONTAINER_CHIP = "/run/eclip/chip"
 _CONFIG = "emulator.json"
-_MOUNT_POINTS = ("fs/cgroup", "devices/system/cpu", "firmware")
-"""What container runtimes, and programs that count processors, look for below /sys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +52,11 @@ class NodeSource:
         """
         lib, chip = self.folder / "lib", self.folder / "chip"
         try:
-            for folder in (lib, chip, *(self.sysfs / path for path in _MOUNT_POINTS)):
+            for folder in (lib, chip):
                 folder.mkdir(parents=True, exist_ok=True)
             for library in self._libraries():
                 _copy(library, lib / library.name)
-            emulated_sysfs.write(self.sysfs, self.gpu.gpus, self.gpu.row)
+            emulated_sysfs.write(self.sysfs, self.gpu.gpus, self.gpu.row, devices=emulated_sysfs.DEVICES_IN_CLASS)
             for index in range(self.gpu.count):
                 _shared_file(self.gpu.chip_path(index))
             atomic.write(lib / _CONFIG, json.dumps(self._config(), indent=1))
@@ -71,7 +69,8 @@ class NodeSource:
         now = self.readings()
         for index, (before, reading) in enumerate(zip(since, now, strict=True)):
             watts, busy = reading.power_and_use(before, self.gpu.gpu.compute_units)
-            emulated_sysfs.show(self.sysfs, index, watts, busy, reading.vram_used_bytes)
+            devices = emulated_sysfs.DEVICES_IN_CLASS
+            emulated_sysfs.show(self.sysfs, index, watts, busy, reading.vram_used_bytes, devices=devices)
         return now
 
     def readings(self) -> tuple[Reading, ...]:

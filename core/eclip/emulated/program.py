@@ -26,12 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             chosen.folder,
             chosen.product,
             node=chosen.node,
-            count=chosen.count,
+            count=chosen.gpus,
             time_scale=chosen.time_scale,
             virtual_time=chosen.virtual_time,
         )
         source.fill()
-        sys.stderr.write(f"{chosen.folder} holds {chosen.count} emulated {chosen.product}\n")
+        sys.stderr.write(f"{chosen.folder} holds {chosen.gpus} emulated {chosen.product}\n")
         if not chosen.once:
             _show(source, stopped)
     except EclipError as error:
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     state = Path(os.environ.get("ECLIP_STATE", names.STATE_ROOT))
     parser.add_argument("--folder", type=Path, default=state / "emulated", help="default: STATE/emulated")
     parser.add_argument("--product", default="MI50", help="default: MI50")
-    parser.add_argument("--count", type=int, choices=range(1, 9), default=1, metavar="1-8", help="GPUs of the node")
+    parser.add_argument("--gpus", type=int, choices=range(1, 9), default=1, metavar="1-8", help="GPUs of the node")
     parser.add_argument(
         "--node", default=os.environ.get("NODE_NAME", ""), help="the node's name, for unique ids (NODE_NAME)"
     )

@@ -37,7 +37,12 @@ def unique_id(index: int, node: str = "") -> int:
     return 0x0E11B50000000001 + (zlib.crc32(node.encode()) << 8 if node else 0) + index
 
 
-def write(root: Path, gpus: Sequence[Gpu], row: Product) -> None:
+DEVICES = "devices"
+DEVICES_IN_CLASS = "class/devices"
+"""For a tree of which `class` alone takes the place of /sys/class: links of that folder must not lead out of it."""
+
+
+def write(root: Path, gpus: Sequence[Gpu], row: Product, *, devices: str = DEVICES) -> None:
     """Writes the tree of these GPUs, all of one product, below `root`; files that are there are replaced."""
     count = len(gpus)
     files = dict(_host_files(count)) | {
@@ -45,18 +50,20 @@ def write(root: Path, gpus: Sequence[Gpu], row: Product) -> None:
         for index in range(count)
     }
     for index, gpu in enumerate(gpus):
-        files |= _kfd_files(gpu, row, index) | _drm_files(gpu, row, index)
+        files |= _kfd_files(gpu, row, index) | _drm_files(gpu, row, index, devices)
     for path, text in files.items():
         target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         _put(target, text)
     for index in range(count):
-        _link_device(root, index)
+        _link_device(root, index, devices)
 
 
-def show(root: Path, index: int, watts: float, busy_percent: float, vram_used_bytes: int) -> None:
+def show(
+    root: Path, index: int, watts: float, busy_percent: float, vram_used_bytes: int, *, devices: str = DEVICES
+) -> None:
     """Puts the meters' values where the amdgpu driver has them."""
-    device = root / "devices" / "pci0000:00" / _address(index)
+    device = root / devices / "pci0000:00" / _address(index)
     _put(device / f"hwmon/hwmon{index}/power1_average", f"{round(watts * 1e6)}\n")
     _put(device / "gpu_busy_percent", f"{round(busy_percent)}\n")
     _put(device / "mem_info_vram_used", f"{vram_used_bytes}\n")
@@ -147,8 +154,8 @@ def _gpu_properties(gpu: Gpu, row: Product, index: int) -> dict[str, int]:
     }
 
 
-def _drm_files(gpu: Gpu, row: Product, index: int) -> dict[str, str]:
-    device = f"devices/pci0000:00/{_address(index)}"
+def _drm_files(gpu: Gpu, row: Product, index: int, devices: str) -> dict[str, str]:
+    device = f"{devices}/pci0000:00/{_address(index)}"
     sensors = f"{device}/hwmon/hwmon{index}"
     return {
         f"{device}/vendor": "0x1002\n",
@@ -189,17 +196,23 @@ def _address(index: int) -> str:
     return f"0000:{location_id(index) >> 8:02x}:00.0"
 
 
-def _link_device(root: Path, index: int) -> None:
+def _link_device(root: Path, index: int, devices: str) -> None:
     """The class folder shows each card as a link into the tree of devices, and each card its device."""
-    card = root / "devices" / "pci0000:00" / _address(index) / "drm" / f"card{index}"
+    device = root / devices / "pci0000:00" / _address(index)
+    card = device / "drm" / f"card{index}"
     _link(card / "device", Path("../.."))
-    classes = root / "class" / "drm"
-    classes.mkdir(parents=True, exist_ok=True)
-    _link(classes / card.name, Path("../../devices/pci0000:00") / _address(index) / "drm" / card.name)
-    drivers = root / "bus" / "pci" / "drivers" / "amdgpu"
-    drivers.mkdir(parents=True, exist_ok=True)
+    classes, drivers = root / "class" / "drm", root / "bus" / "pci" / "drivers" / "amdgpu"
+    for folder in (classes, drivers):
+        folder.mkdir(parents=True, exist_ok=True)
+    _link(classes / card.name, _from(root, classes, card))
     _link(drivers / "module", Path("../../../../module/amdgpu"))
-    _link(card.parent.parent / "driver", Path("../../../bus/pci/drivers/amdgpu"))
+    _link(device / "driver", _from(root, device, drivers))
+
+
+def _from(root: Path, folder: Path, to: Path) -> Path:
+    """The way from a folder of the tree to a place in it."""
+    up = [".."] * len(folder.relative_to(root).parts)
+    return Path(*up, *to.relative_to(root).parts)
 
 
 def _put(path: Path, text: str) -> None:
