@@ -12,6 +12,7 @@ JOBS ?= $(shell nproc)
 TESTS ?= tests
 
 NATIVE_FILES = $(shell find native CMakeLists.txt tests/native tests/e2e -type f -not -name '*.py' -not -name '*.pyc')
+PYTHON_FILES = pyproject.toml $(shell find core operator device_plugin node_agent -type f -not -path '*/native/*' -not -name '*.pyc')
 CXX_FILES = $(shell find native tests/native tests/e2e -type f '(' -name '*.cpp' -o -name '*.h' -o -name '*.hip' ')' \
               -not -path '*/generated/*' -not -name '*_generated.h')
 # hipcc's sources need a compilation database that knows HIP.
@@ -47,6 +48,9 @@ lint: $(STAMPS)/venv lint-python lint-generated lint-cxx ## Checks formatting, t
 
 gen: $(STAMPS)/venv ## Generates the FlatBuffers code and the launch sequences of the model programs.
 	@tools/generate
+
+# What the Dockerfiles under images/ are built from: docker build -f images/operator/Dockerfile build/images
+image-context: $(STAMPS)/image-context
 
 bench: native ## Measures the interposer, the planner and the emulator against their baselines.
 	@failed=; for benchmark in benchmarks/[a-z]*.py; do $(BIN)/python $$benchmark || failed="$$failed $$benchmark"; echo; done; \
@@ -121,6 +125,10 @@ $(STAMPS)/testbed: $(STAMPS)/configured $(NATIVE_FILES)
 	@tools/install-native build/testbed core
 	@touch $@
 
+$(STAMPS)/image-context: $(STAMPS)/runtime $(STAMPS)/testbed $(PYTHON_FILES) tools/image-context
+	@tools/image-context $(BIN)/python
+	@touch $@
+
 # Its environment sees the Python sources beside the sanitized libraries.
 $(STAMPS)/sanitized: $(STAMPS)/runtime $(STAMPS)/testbed core/eclip
 	@echo "Building the native libraries and tests with sanitizers"
@@ -141,4 +149,4 @@ $(STAMPS)/configured: $(filter %CMakeLists.txt %.cmake,$(NATIVE_FILES)) | $(STAM
 	@cmake -S . -B build/testbed -G Ninja --log-level=WARNING -DECLIP_TESTBED=ON >/dev/null
 	@mkdir -p $(@D) && touch $@
 
-.PHONY: help demo test unit native fmt lint gen bench cluster cluster-down docs clean ctest sanitize lint-python lint-generated lint-cxx
+.PHONY: help demo test unit native fmt lint gen image-context bench cluster cluster-down docs clean ctest sanitize lint-python lint-generated lint-cxx

@@ -17,6 +17,8 @@ from kube.node import PAUSE
 BASE = "docker.io/library/debian:bookworm-slim"
 SUITE = "bookworm"
 BUILD_WITHIN_S = 1800.0
+ARCHIVES = 3
+"""Versions of an image that are kept; one may be on its way into a node while the next is made."""
 UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "var/cache/apt", "var/lib/apt/lists")
 SETTINGS = ("/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
 """How this host reaches its packages. Builds see it, images do not hold it."""

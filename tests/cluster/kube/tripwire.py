@@ -1,0 +1,104 @@
+"""Between a client and the API server: counts writes, and ends the client at one of them."""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
+
+from kube.bare import BareApi
+
+WRITES = {"POST", "PUT", "PATCH", "DELETE"}
+HOP_BY_HOP = {"transfer-encoding", "connection", "content-length", "content-encoding", "host", "accept-encoding"}
+
+
+@dataclass
+class Tripwire:
+    """What the wire does; set by the test while requests pass."""
+
+    bare: BareApi
+    server: str = ""
+    """Where the client has to go, without TLS."""
+    writes: list[str] = field(default_factory=list)
+    """Method and path of all writes since it was armed."""
+    pid: int | None = None
+    """Who is ended."""
+    at: int | None = None
+    """The number of the write (from 1) at which it is; None: never."""
+    after: bool = False
+    """Whether the API server carries that write out."""
+    sprung: bool = False
+
+    def arm(self, pid: int, at: int | None, *, after: bool) -> None:
+        """Count from anew, and end this process at that write."""
+        self.writes, self.pid, self.at, self.after, self.sprung = [], pid, at, after, False
+
+    async def handle(self, session: ClientSession, request: web.Request) -> web.StreamResponse:
+        """One request of the client."""
+        body = await request.read()
+        tripped = False
+        if request.method in WRITES and not self.sprung:
+            self.writes.append(f"{request.method} {request.path}")
+            tripped = len(self.writes) == self.at
+        if tripped and not self.after:
+            self._spring()
+        if self.sprung and not tripped:
+            # What the dying client had sent meanwhile is lost with it.
+            raise web.HTTPServiceUnavailable
+        headers = {key: value for key, value in request.headers.items() if key.lower() not in HOP_BY_HOP}
+        url = f"{self.bare.server}{request.raw_path}"
+        if tripped and not self.after:
+            raise web.HTTPServiceUnavailable
+        async with session.request(request.method, url, data=body or None, headers=headers) as answer:
+            if tripped:
+                await answer.read()
+                self._spring()
+                raise web.HTTPServiceUnavailable
+            kept = {key: value for key, value in answer.headers.items() if key.lower() not in HOP_BY_HOP}
+            response = web.StreamResponse(status=answer.status, headers=kept)
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                await response.write(chunk)
+            return response
+
+    def _spring(self) -> None:
+        self.sprung = True
+        assert self.pid is not None
+        os.killpg(self.pid, signal.SIGKILL)
+
+
+@contextmanager
+def tripwire(bare: BareApi) -> Iterator[Tripwire]:
+    """Serves the wire, in a thread of its own."""
+    wire, ready, loop = Tripwire(bare), threading.Event(), asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        connector = TCPConnector(ssl=bare.client, limit=0)
+        async with ClientSession(
+            connector=connector, timeout=ClientTimeout(total=None), auto_decompress=True
+        ) as session:
+            app = web.Application(client_max_size=1 << 26)
+            app.router.add_route("*", "/{path:.*}", lambda request: wire.handle(session, request))
+            runner = web.AppRunner(app, access_log=None)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            wire.server = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            ready.set()
+            await stop.wait()
+            await runner.cleanup()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield wire
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        if not thread.is_alive():
+            loop.close()
