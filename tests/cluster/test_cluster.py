@@ -58,13 +58,11 @@ def test_pods_run_on_every_node_and_reach_one_another_and_the_api(loaded: Cluste
     for node in loaded.names:
         until(f"on-{node} runs", lambda name=f"on-{node}": running(access, name), within=RUNS_WITHIN_S)  # type: ignore[misc]
     addresses = [access.get("pod", f"on-{node}")["status"]["podIP"] for node in loaded.names]
-    listen = "timeout 20 bash -c 'exec 3<>/dev/tcp/{}/{}' && echo open"
+    connect = "timeout 20 bash -c 'exec 3<>/dev/tcp/{}/{} && echo open' 2>&1; true"
 
     # No one listens on port 9 of a pod: to be refused is to have reached it.
-    refused = access.kubectl(
-        "exec", f"on-{loaded.names[0]}", "--", "bash", "-c", f"{listen.format(addresses[1], 9)} 2>&1; true"
-    )
-    api = access.kubectl("exec", f"on-{loaded.names[0]}", "--", "bash", "-c", listen.format("10.96.0.1", 443))
+    refused = access.kubectl("exec", f"on-{loaded.names[0]}", "--", "bash", "-c", connect.format(addresses[1], 9))
+    api = access.kubectl("exec", f"on-{loaded.names[0]}", "--", "bash", "-c", connect.format("10.96.0.1", 443))
 
     assert "refused" in refused
     assert api.strip() == "open"

@@ -30,7 +30,7 @@ class RefusedError(ClusterError):
     """The API server says no."""
 
     def __init__(self, what: str, code: int, text: str) -> None:
-        super().__init__(f"{what}: {code} {text[:300]}")
+        super().__init__(f"{what}: {code} {text[:6000]}")
         self.code = code
 
 

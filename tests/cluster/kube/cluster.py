@@ -182,8 +182,9 @@ def _start(cluster: Cluster, commands: Path) -> None:
     master.boot(cluster.hosts(), commands)
     network.lay_control_plane(master)
     cluster.wire.lay(master)
-    cluster.control_plane.start_all()
+    cluster.control_plane.start(*control_plane.STORE)
     cluster.await_api()
+    cluster.control_plane.start(*control_plane.CONTROLLERS)
     with ThreadPoolExecutor() as pool:
         list(pool.map(cluster.start_node, cluster.names))
     until("all nodes are Ready", cluster.ready, within=NODES_WITHIN_S, every=0.3)

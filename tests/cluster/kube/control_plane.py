@@ -7,7 +7,9 @@ from kube.machine import Machine
 from kube.network import API_PORT, API_SERVICE, CONTROL_PLANE, SERVICES, HostWire
 from kube.pki import Authority, private_key, private_pem, public_pem
 
-DAEMONS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+STORE = ("etcd", "kube-apiserver")
+CONTROLLERS = ("kube-controller-manager", "kube-scheduler")
+"""They end if they start before the API server has given them their rights."""
 ETCD = "http://127.0.0.1:2379"
 ETCD_PEER = "http://127.0.0.1:2380"
 EVICTED_AFTER_S = 15
@@ -32,7 +34,7 @@ def write_files(files: Path, authority: Authority, wire: HostWire) -> None:
         "accounts.key": private_pem(accounts),
         "accounts.pub": public_pem(accounts),
     }
-    for name in ("kube-controller-manager", "kube-scheduler"):
+    for name in CONTROLLERS:
         identity = authority.identity(f"system:{name}")
         contents[f"{name}.kubeconfig"] = authority.kubeconfig(identity, f"https://127.0.0.1:{API_PORT}").encode()
     for name, content in contents.items():
@@ -43,12 +45,9 @@ def write_files(files: Path, authority: Authority, wire: HostWire) -> None:
 class ControlPlane:
     machine: Machine
 
-    def start(self, daemon: str) -> None:
-        self.machine.start(daemon, f"/machine/bin/{daemon}", *COMMANDS[daemon])
-
-    def start_all(self) -> None:
-        for daemon in DAEMONS:
-            self.start(daemon)
+    def start(self, *daemons: str) -> None:
+        for daemon in daemons:
+            self.machine.start(daemon, f"/machine/bin/{daemon}", *COMMANDS[daemon])
 
 
 def _client(name: str) -> list[str]:

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shlex
-import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,8 @@ from kube.cgroups import Group, hierarchies
 from kube.commands import ClusterError, run, until
 
 INIT = Path(__file__).parent / "init.sh"
+NAMESPACES = ("-m", "-n", "-p", "-u", "-i", "-C")
+"""Mounts, network, processes, host name, IPC and control groups."""
 BOOTS_WITHIN_S = 30.0
 ENDS_WITHIN_S = 10.0
 
@@ -50,29 +51,24 @@ class Machine:
         for part in ("upper", "work", "root", "lib", "log", "files/bin"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         (self.files / "hosts").write_text("".join(f"{line}\n" for line in ("127.0.0.1 localhost", *hosts)))
+        (self.folder / "pid").unlink(missing_ok=True)
+        (self.folder / "launcher").unlink(missing_ok=True)
         self.group.make()
-        pid = self._launch(commands)
-        until(f"{self.name} boots (see {self.folder / 'boot.log'})", lambda: self._up(pid), within=BOOTS_WITHIN_S)
+        self._launch(commands)
+        until(f"{self.name} boots (see {self.folder / 'boot.log'})", self._up, within=BOOTS_WITHIN_S)
 
-    def _launch(self, commands: Path) -> int:
+    def _launch(self, commands: Path) -> None:
         mounts = "".join(f"{one.mount} {one.kind} {one.options}\n" for one in hierarchies())
         (self.folder / "mounts").write_text(mounts)
-        with (self.folder / "boot.log").open("a") as log, (self.folder / "mounts").open() as given:
-            launched = subprocess.Popen(
-                [
-                    "sh", "-c", f'{self._join("")} exec setsid "$@"', "sh",
-                    "unshare", "-m", "-n", "-p", "-u", "-i", "-C", "--fork", "--kill-child=KILL",
-                    INIT, self.folder, self.name, commands,
-                ],
-                stdin=given, stdout=log, stderr=log,
-            )  # fmt: skip
-        return launched.pid
+        script = f'{self._join("")} cd {self.folder}; echo $$ >launcher; exec "$@" <mounts >>boot.log 2>&1'
+        unshare = ("unshare", *NAMESPACES, "--fork", "--kill-child=KILL")
+        run("setsid", "--fork", "sh", "-c", script, "sh", *unshare, INIT, self.folder, self.name, commands)
 
-    def _up(self, launcher: int) -> bool:
-        children = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()
-        if not children:
-            return False
-        (self.folder / "pid").write_text(children[0])
+    def _up(self) -> bool:
+        with contextlib.suppress(OSError, ValueError):
+            launcher = int((self.folder / "launcher").read_text())
+            children = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()
+            (self.folder / "pid").write_text("".join(children[:1]))
         return self.runs
 
     def _join(self, below: str) -> str:
@@ -83,9 +79,9 @@ class Machine:
             for folder in (folder if folder.is_dir() else folder.parent for folder in folders)
         )
 
-    def _entering(self, *, namespaces: Iterable[str] = ("-m", "-n", "-p", "-u", "-i", "-C")) -> list[str]:
+    def _entering(self) -> list[str]:
         join = f'{self._join("init")} exec "$@"'
-        return ["sh", "-c", join, "sh", "nsenter", "-t", str(self.pid), *namespaces, "--wd=/"]
+        return ["sh", "-c", join, "sh", "nsenter", "-t", str(self.pid), *NAMESPACES, "--wd=/"]
 
     def run(self, *command: str | Path, within: float = 60.0, given: str | IO[bytes] | None = None) -> str:
         """Standard output of a command inside."""

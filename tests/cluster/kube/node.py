@@ -12,7 +12,6 @@ from kube.machine import Machine
 from kube.network import API_PORT, CONTROL_PLANE, NodeNetwork
 from kube.pki import Authority
 
-DAEMONS = ("containerd", "kubelet", "kube-proxy")
 PAUSE = "localhost/eclip-pause:1"
 CNI_PLUGINS = Path("/usr/lib/cni")
 SERVER = f"https://{CONTROL_PLANE}:{API_PORT}"
@@ -34,10 +33,6 @@ class Node:
         self.machine.start(daemon, *COMMANDS[daemon])
         if daemon == "containerd":
             until("containerd answers", lambda: self.machine.run("ctr", "version"), within=CONTAINERD_WITHIN_S)
-
-    def start_all(self) -> None:
-        for daemon in DAEMONS:
-            self.start(daemon)
 
     def load(self, archive: Path) -> None:
         """Brings the images of an archive into containerd, as a pull would."""
