@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from eclip_operator.loop import Operator
 from eclip_operator.metrics import REGISTRY
+from eclip_operator.objectives import Objectives
 
 STUCK_S = 60.0
 """The loop that has been silent for so long, though there is work, is restarted."""
@@ -32,10 +33,13 @@ async def served(operator: Operator, host: str, port: int) -> AsyncIterator[int]
     app = web.Application()
     app.add_routes([web.get("/metrics", metrics), web.get("/healthz", healthz), web.get("/readyz", readyz)])
     runner = web.AppRunner(app, access_log=None)
+    objectives = Objectives(lambda: tuple(operator.mind.policies.values()))
+    REGISTRY.register(objectives)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
         await site.start()
         yield runner.addresses[0][1]
     finally:
+        REGISTRY.unregister(objectives)
         await runner.cleanup()
