@@ -28,7 +28,7 @@ Name = Annotated[str, Field(min_length=1, max_length=253)]
 """Of an object."""
 Label = Annotated[str, Field(min_length=1, max_length=63)]
 """A name that also fits a label: a namespace, a container, a workload."""
-GpuId = Annotated[str, Field(pattern=r"^[0-9a-f]{1,16}$")]
+GpuId = Annotated[str, Field(max_length=16, pattern=r"^[0-9a-f]{1,16}$")]
 """A GPU's unique id, hexadecimal, without 0x."""
 SlotName = Annotated[str, Field(min_length=1, max_length=63)]
 """`<gpu>-s<nn>`, which is also the share's device id."""
