@@ -13,6 +13,7 @@ from eclip.gpu.topology import Gpu
 from eclip_device_plugin.node_config import NodeConfig
 
 _PCI = re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])", re.IGNORECASE)
+_MOST_GPUS = 1024
 _UNIQUE = re.compile(r"(?:GPU-|0x)([0-9a-f]{1,16})", re.IGNORECASE)
 
 
@@ -97,7 +98,8 @@ def choose(config: NodeConfig, found: Sequence[NodeGpu], source: str, *, lenient
 
 def _named(name: int | str, found: Sequence[NodeGpu], source: str) -> list[NodeGpu]:
     """All partitions of a chip that is named by its PCI address, else one GPU."""
-    text = str(name).strip()
+    # YAML makes a number of 0x... as well; no node has so many GPUs.
+    text = f"0x{name:x}" if isinstance(name, int) and name > _MOST_GPUS else str(name).strip()
     if pci := _PCI.fullmatch(text):
         address = f"{pci[1] or '0000'}:{pci[2]}:{pci[3]}.{pci[4]}".lower()
         return [gpu for gpu in found if gpu.pci == address]

@@ -26,7 +26,9 @@ class Service(Servicer):
     def __init__(self, folder: Path, resource: str, prefer: Prefer, give: Give) -> None:
         super().__init__(resource, prefer, give)
         self._kubelet = folder / KUBELET_SOCKET
-        self._socket = folder / f"{resource.replace('/', '_')}.sock"
+        self._stem = resource.replace("/", "_")
+        self._socket = folder / f"{self._stem}.0.sock"
+        self._served = 0
         self._server: grpc.Server | None = None
         self._workers: futures.ThreadPoolExecutor | None = None
         self._place: tuple[_Identity, _Identity | None] | None = None
@@ -54,7 +56,11 @@ class Service(Servicer):
 
     def _serve(self) -> None:
         self.stop()
-        self._socket.unlink(missing_ok=True)
+        # A name of its own each time: the old server takes its file away some time after it has ended.
+        for left in self._kubelet.parent.glob(f"{self._stem}.*.sock"):
+            left.unlink(missing_ok=True)
+        self._served += 1
+        self._socket = self._kubelet.parent / f"{self._stem}.{self._served}.sock"
         self._workers = futures.ThreadPoolExecutor(_WORKERS, thread_name_prefix=self.resource)
         self._server = grpc.server(self._workers)
         services.add_DevicePluginServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]

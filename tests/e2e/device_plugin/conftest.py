@@ -1,6 +1,5 @@
 """A node without containers: state folder, emulated GPU, the plugin as a process, a fake kubelet."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -13,12 +12,13 @@ from typing import Any
 
 import pytest
 from fake_kubelet import FakeKubelet
-from kubelet_contract import SHARE, until
+from kubelet_contract import SHARE, WHOLE, until
 
 from eclip import node
 from eclip.emulated.node_source import NodeSource
 from eclip.node import report
 from eclip.node.report import Report
+from eclip_device_plugin import library
 
 
 class Kubelet(FakeKubelet):
@@ -101,14 +101,13 @@ def make_node() -> Iterator[MakeNode]:
         source.fill()
         one = Node(root, Kubelet(root / "plugins", root / "state"), source)
         made.append(one)
-        environment = {**os.environ, "ECLIP_STATE": str(one.state)}
-        install = "import sys; from eclip_device_plugin.main import install_library as install; sys.exit(install())"
-        subprocess.run([sys.executable, "-c", install], env=environment, check=True, capture_output=True)
+        library.install(one.state)
         if config:
             one.configure(config)
         if started:
             one.start()
-            until("shares", lambda: one.kubelet.allocatable(SHARE) > 0)
+            until("shares", lambda: one.kubelet.allocatable(SHARE) > 0 and one.kubelet.allocatable(WHOLE) == gpus)
+            until("a report", lambda: (one.state / node.REPORT).exists() and one.report().registered)
         return one
 
     yield make
