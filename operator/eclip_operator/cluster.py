@@ -62,7 +62,7 @@ class Cluster:
         """Namespace (or nothing) and name of all objects of a list. ApiError."""
         metadata_only = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
         found = await self._request("GET", path, {"resourceVersion": "0"}, accept=metadata_only)
-        return {(one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in found["items"]}
+        return {(one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in found["items"] or ()}
 
     async def apply(self, path: str, body: Mapping[str, Any]) -> Object:
         """Makes these fields ours, with these values; the object as it is then. ApiError."""

@@ -224,7 +224,7 @@ def _established(api: Api, path: str) -> bool:
     states = [
         condition["status"]
         for item in api.items(path)
-        for condition in item.get("status", {}).get("conditions", ())
+        for condition in item.get("status", {}).get("conditions") or ()
         if condition["type"] == "Established"
     ]
     return len(states) >= len(list(CRDS.glob("*.yaml"))) and set(states) == {"True"}

@@ -50,7 +50,12 @@ class OperatorProcess:
 
     def await_ready(self) -> None:
         """Until it has seen the cluster, and done what there was to do."""
-        until("the operator is ready", lambda: self.http("/readyz")[0] == 200, within=STARTS_WITHIN_S)
+        until("the operator is ready", self._ready, within=STARTS_WITHIN_S)
+
+    def _ready(self) -> bool:
+        if not self.alive:
+            raise AssertionError(f"the operator has ended:\n{self.log.read_text()[-2000:]}")
+        return self.http("/readyz")[0] == 200
 
 
 def start_operator(folder: Path, server: str | Path, *options: str) -> OperatorProcess:
