@@ -44,9 +44,7 @@ def rendered(values: Mapping[str, Any] | None = None) -> Objects:
 def pods(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and spec of every pod that the objects make."""
     for made in objects:
-        if made["kind"] == "Pod":
-            yield made["metadata"]["name"], made["spec"]
-        elif made["kind"] in ("Deployment", "DaemonSet"):
+        if made["kind"] in ("Deployment", "DaemonSet", "Job"):
             yield made["metadata"]["name"], made["spec"]["template"]["spec"]
 
 
