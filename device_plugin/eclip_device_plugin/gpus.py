@@ -87,19 +87,23 @@ def choose(config: NodeConfig, found: Sequence[NodeGpu], source: str, *, lenient
         named = _named(entry.gpu, found, source)
         if not named and not lenient:
             there = ", ".join(f"{gpu.index} = 0x{gpu.id} = {gpu.pci}" for gpu in found) or "none"
-            raise InputError(f"{source}: gpu {entry.gpu}: is not on this node; there are: {there}")
+            raise InputError(f"{source}: gpu {_text(entry.gpu)}: is not on this node; there are: {there}")
         for gpu in named:
             if gpu.id in chosen:
-                raise InputError(f"{source}: gpu {entry.gpu}: is named twice; keep one entry for {gpu.pci}")
+                raise InputError(f"{source}: gpu {_text(entry.gpu)}: is named twice; keep one entry for {gpu.pci}")
             ceiling = config.ceiling if entry.ceiling is None else entry.ceiling
             chosen[gpu.id] = _choice(gpu, entry.shares or config.shares, ceiling, source)
     return tuple(sorted(chosen.values(), key=lambda choice: choice.gpu.index))
 
 
+def _text(name: int | str) -> str:
+    """As it was written: YAML makes a number of 0x... as well, and no node has so many GPUs."""
+    return f"0x{name:x}" if isinstance(name, int) and name > _MOST_GPUS else str(name).strip()
+
+
 def _named(name: int | str, found: Sequence[NodeGpu], source: str) -> list[NodeGpu]:
     """All partitions of a chip that is named by its PCI address, else one GPU."""
-    # YAML makes a number of 0x... as well; no node has so many GPUs.
-    text = f"0x{name:x}" if isinstance(name, int) and name > _MOST_GPUS else str(name).strip()
+    text = _text(name)
     if pci := _PCI.fullmatch(text):
         address = f"{pci[1] or '0000'}:{pci[2]}:{pci[3]}.{pci[4]}".lower()
         return [gpu for gpu in found if gpu.pci == address]

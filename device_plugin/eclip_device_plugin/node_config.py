@@ -62,7 +62,7 @@ class NodeConfig(Document):
     """Which shares kubelet is advised to take: on GPUs that are in use already, or on those with most shares free."""
     same_gpu: Annotated[Literal["refuse", "allow"], Field(alias="sameGPU")] = "refuse"
     """Whether two shares of one request may be on one GPU while another has a free one."""
-    injection: Injection = Injection.PRELOAD
+    injection: Annotated[Injection, Field(strict=False)] = Injection.PRELOAD
     hardware_queues: Annotated[int, Field(ge=1, le=4)] = 1
     """GPU_MAX_HW_QUEUES of a container: queues of the application's own streams, each of which takes a queue slot."""
 
@@ -79,9 +79,7 @@ class NodeConfig(Document):
     @model_validator(mode="after")
     def _two_resources(self) -> "NodeConfig":
         if self.resource == self.whole_resource:
-            documents.reject(
-                ("wholeGPUResource",), f"is {self.resource!r}, as resource is; give the two different names"
-            )
+            documents.reject(("resource",), f"is {self.resource!r}, as wholeGPUResource is; give two different names")
         return self
 
 
