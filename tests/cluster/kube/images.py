@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from kube import host_settings
 from kube.binaries import cache
 from kube.commands import ClusterError, run
 from kube.node import PAUSE
@@ -20,8 +21,6 @@ BUILD_WITHIN_S = 1800.0
 ARCHIVES = 3
 """Versions of an image that are kept; one may be on its way into a node while the next is made."""
 UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "var/cache/apt", "var/lib/apt/lists")
-SETTINGS = ("/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
-"""How this host reaches its packages. Builds see it, images do not hold it."""
 
 
 def buildah(*arguments: str | Path, within: float = BUILD_WITHIN_S) -> str:
@@ -42,21 +41,26 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def build(name: str, dockerfile: Path, context: Path) -> str:
-    """The identity of image `name`, built if a part of it changed. `FROM` may name BASE only."""
-    with _alone():
+def build(name: str, dockerfile: Path, context: Path, **arguments: str) -> None:
+    """Builds image `name` as far as something in it changed. `FROM` may name BASE and images built before."""
+    given = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
+    options = ("--layers", "--pull-never", "--quiet", "-f", dockerfile, "-t", name)
+    with _alone(), tempfile.TemporaryDirectory() as folder:
         if not _exists(BASE):
             _make_base()
-        return buildah(
-            "build", "--layers", "--pull-never", "--quiet", *_mounts(), "-t", name, "-f", dockerfile, context
-        )
+        buildah("build", *options, *given, *host_settings.mounts(Path(folder)), context)
 
 
 def archive(name: str) -> Path:
     """A file with the image that containerd can import; kept as long as the image is the same."""
-    identity = buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", name)
-    file = cache() / "archives" / f"{re.sub(r'[^a-z0-9.-]+', '-', name)}-{identity[:16]}.tar"
-    return _kept(file, lambda fresh: buildah("push", "--quiet", name, f"docker-archive:{fresh}:{name}"))
+    with _alone():
+        identity = buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", name)
+        stem = re.sub(r"[^a-z0-9.-]+", "-", name)
+        file = cache() / "archives" / f"{stem}-{identity[:16]}.tar"
+        kept = _kept(file, lambda fresh: buildah("push", "--quiet", name, f"docker-archive:{fresh}:{name}"))
+        for one in sorted(file.parent.glob(f"{stem}-*.tar"), key=lambda one: one.stat().st_mtime)[:-ARCHIVES]:
+            one.unlink()
+    return kept
 
 
 def pause() -> Path:
@@ -116,11 +120,3 @@ def _make_base() -> None:
 def _mirror() -> list[str]:
     listed = run("apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)", "Created-By: Packages")
     return [line.split()[1] for line in listed.splitlines() if line.startswith(f"{SUITE} ")][:1]
-
-
-def _mounts() -> list[str]:
-    mounts: list[str] = []
-    for setting in SETTINGS:
-        if Path(setting).exists():
-            mounts += ["-v", f"{setting}:{setting}:ro"]
-    return mounts

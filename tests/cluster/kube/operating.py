@@ -35,6 +35,12 @@ class OperatorProcess:
         """Whether it runs."""
         return self.process.poll() is None
 
+    @property
+    def peak_mb(self) -> float:
+        """Most memory (RSS) that it and the process in which it plans ever had, in MB."""
+        family = [self.process.pid, *_children(self.process.pid)]
+        return sum(_peak_kib(pid) for pid in family) * 1024 / 1e6
+
     def kill(self) -> None:
         """At once, as kill -9 does, with the process in which it plans."""
         with suppress(ProcessLookupError):
@@ -56,6 +62,15 @@ class OperatorProcess:
         if not self.alive:
             raise AssertionError(f"the operator has ended:\n{self.log.read_text()[-2000:]}")
         return self.http("/readyz")[0] == 200
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _peak_kib(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def start_operator(folder: Path, server: str | Path, *options: str) -> OperatorProcess:

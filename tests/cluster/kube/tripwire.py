@@ -82,8 +82,12 @@ def tripwire(bare: BareApi) -> Iterator[Tripwire]:
         async with ClientSession(
             connector=connector, timeout=ClientTimeout(total=None), auto_decompress=True
         ) as session:
+
+            async def handle(request: web.Request) -> web.StreamResponse:
+                return await wire.handle(session, request)
+
             app = web.Application(client_max_size=1 << 26)
-            app.router.add_route("*", "/{path:.*}", lambda request: wire.handle(session, request))
+            app.router.add_route("*", "/{path:.*}", handle)
             runner = web.AppRunner(app, access_log=None)
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", 0).start()
