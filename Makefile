@@ -53,8 +53,11 @@ gen: $(STAMPS)/venv ## Generates the FlatBuffers code and the launch sequences o
 image-context: $(STAMPS)/image-context
 
 bench: native ## Measures the interposer, the planner and the emulator against their baselines.
-	@failed=; for benchmark in benchmarks/[a-z]*.py; do $(BIN)/python $$benchmark || failed="$$failed $$benchmark"; echo; done; \
+	@failed=; for benchmark in $(filter-out benchmarks/scale.py,$(wildcard benchmarks/[a-z]*.py)); do $(BIN)/python $$benchmark || failed="$$failed $$benchmark"; echo; done; \
 	  [ -z "$$failed" ] || { echo "Broke off:$$failed" >&2; exit 1; }
+
+bench-scale: $(STAMPS)/venv ## Measures the operator with a thousand nodes, before a real API server.
+	@$(BIN)/python benchmarks/scale.py
 
 docs: $(STAMPS)/venv ## Writes the reference of the command line, docs/commands.md.
 	@$(BIN)/python -m typer eclip.cli.app utils docs --name eclip --title Commands --output docs/commands.md
@@ -149,4 +152,4 @@ $(STAMPS)/configured: $(filter %CMakeLists.txt %.cmake,$(NATIVE_FILES)) | $(STAM
 	@cmake -S . -B build/testbed -G Ninja --log-level=WARNING -DECLIP_TESTBED=ON >/dev/null
 	@mkdir -p $(@D) && touch $@
 
-.PHONY: help demo test unit native fmt lint gen image-context bench cluster cluster-down docs clean ctest sanitize lint-python lint-generated lint-cxx
+.PHONY: help demo test unit native fmt lint gen image-context bench bench-scale cluster cluster-down docs clean ctest sanitize lint-python lint-generated lint-cxx
