@@ -60,9 +60,9 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def layer(module: str) -> str:
-    """`cli`, `host`, `report`, `wire`, or the domain."""
+    """`cli`, `host`, `kubectl`, `report`, `wire`, or the domain."""
     first = module.removeprefix("slot.").split(".", maxsplit=1)[0].replace("__main__", "cli")
-    return first if first in ("cli", "host", "report", "wire") else "domain"
+    return first if first in ("cli", "host", "kubectl", "report", "wire") else "domain"
 
 
 def layers_imported(module: str) -> set[str]:

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
-from eclip.cli import values
+from eclip.cli import progress, values
 from eclip.errors import InputError
 
 
@@ -46,12 +45,10 @@ def profile(
     if not to.absolute().parent.is_dir():
         raise InputError(f"--to {to}: there is no folder {to.absolute().parent}")
     wish = profiling.Wish(tuple(command), name or to.stem, profiling.sizes(found, asked))
-    console = Console(stderr=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # through every `finally`, as Ctrl-C does
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(f"Profiling {command[0]}", total=100)
-        made = profiling.run(wish, found, root, lambda percent: bar.update(task, completed=percent))
+    with progress.bar(f"Profiling {command[0]}") as show:
+        made = profiling.run(wish, found, root, show)
     atomic.write(to, profiles.dump(made))
     scale = f" of GPU time ({found.time_scale:g} µs of wall time each)" if found.time_scale != 1 else ""
     told = f"{len(made.kernels)} kernels a request, {made.solo_micros:.0f} µs{scale} alone on {made.compute_units} CUs"
-    console.print(f"{to}: {told}", markup=False, highlight=False, soft_wrap=True)
+    Console(stderr=True).print(f"{to}: {told}", markup=False, highlight=False, soft_wrap=True)

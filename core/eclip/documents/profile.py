@@ -14,7 +14,8 @@ from pydantic import Field, model_validator
 from eclip import documents
 
 Dim3 = tuple[int, int, int]
-Origin = Literal["Measured", "Modelled"]
+Origin = Literal["Measured", "MeasuredShared", "Modelled"]
+"""Timed on a GPU; timed on one that others used meanwhile; made from a model of the GPU."""
 StreamKind = Literal["Null", "Blocking", "NonBlocking"]
 STREAM_KINDS: tuple[StreamKind, ...] = get_args(StreamKind)
 

@@ -251,13 +251,17 @@ PROGRAM_FILES = {
 def _write(path: Path, data: bytes, *, mode: int = _READ_ONLY, size: int | None = None) -> None:
     """Whole or not at all: written beside its place, then renamed into it."""
     unfinished = path.with_name(f".{path.name}.new")
-    with unfinished.open("wb") as file:
-        # The umask of whoever runs us must not keep the program in the slot out.
-        os.fchmod(file.fileno(), mode)
-        file.write(data)
-        file.flush()
-        if size:
-            # Not a hole: a program that writes into its mapping must not be killed because the disk is full.
-            os.posix_fallocate(file.fileno(), 0, size)
-        os.fsync(file.fileno())
-    unfinished.rename(path)
+    try:
+        with unfinished.open("wb") as file:
+            # The umask of whoever runs us must not keep the program in the slot out.
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            if size:
+                # Not a hole: a program that writes into its mapping must not be killed because the disk is full.
+                os.posix_fallocate(file.fileno(), 0, size)
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise

@@ -398,11 +398,15 @@ class Node:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
             return str(answer.read().decode())
 
-    def close(self) -> None:
+    def end(self) -> None:
+        """Ends the agents and all programs."""
         for process in (*self.agents, *self.programs.values()):
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
             process.communicate()
+
+    def close(self) -> None:
+        self.end()
         self.api.stop()
         self.kubelet.stop()
 

@@ -16,7 +16,7 @@ kind: KernelProfile
 metadata: {name: alexnet-b8}
 spec:
   gpu: {product: MI50, computeUnits: 60}
-  origin: Measured            # or Modelled
+  origin: Measured            # or MeasuredShared, Modelled
   sizes: [15, 30, 45, 60]     # CUs; the last is the whole GPU
   symbols: [_Z4gemmPfS_, relu]
   kernels:
@@ -91,7 +91,7 @@ def test_application_streams_are_optional() -> None:
         (
             "origin: Measured",
             "origin: Guessed",
-            "p.yaml:6: spec.origin: is 'Guessed'; should be 'Measured' or 'Modelled'",
+            "p.yaml:6: spec.origin: is 'Guessed'; should be 'Measured', 'MeasuredShared' or 'Modelled'",
         ),
         ("5, 5]", "5, 5], stream: 1", "p.yaml:11: spec.kernels[1].stream: is 1; spec.streams has 0, counted from 0"),
         ("block:", "blocks:", "p.yaml:10: spec.kernels[0].blocks: is no field here; did you mean 'block'?"),
@@ -134,7 +134,7 @@ def profiles(draw: st.DrawFn) -> KernelProfile:
         name=draw(names),
         product=draw(st.sampled_from(["MI50", "RX 7900 XTX", "no", "1e3"])),
         compute_units=sizes[-1],
-        origin=draw(st.sampled_from(["Measured", "Modelled"])),
+        origin=draw(st.sampled_from(["Measured", "MeasuredShared", "Modelled"])),
         sizes=sizes,
         kernels=tuple(draw(st.lists(calls, min_size=1, max_size=5))),
         streams=streams,
