@@ -12,7 +12,7 @@
 namespace emulator {
 
 constexpr char chip_magic[8] = {'E', 'C', 'L', 'C', 'H', 'I', 'P', '\0'};
-constexpr uint32_t chip_version = 3;
+constexpr uint32_t chip_version = 4;
 constexpr uint32_t max_clients = 64;
 constexpr uint32_t max_queues = 1024; /* of one chip, over all processes */
 constexpr uint32_t max_tickets = 2048;
@@ -42,10 +42,11 @@ struct ChipSummary {
   uint64_t vram_used;
   uint64_t packets[packet_kinds];
   uint64_t virtual_time; /* 1: GPU time does not follow the wall clock, it waits for the programs */
+  uint64_t passed_over;  /* times that the chip went on without a process that did not act in time */
 };
 static_assert(offsetof(ChipSummary, epoch_ns) == 16 && offsetof(ChipSummary, now) == 40);
 static_assert(offsetof(ChipSummary, dead) == 88 && offsetof(ChipSummary, packets) == 120);
-static_assert(sizeof(ChipSummary) == 192);
+static_assert(sizeof(ChipSummary) == 200);
 
 struct Client {
   uint32_t used;
@@ -104,6 +105,6 @@ struct ChipFile {
   uint32_t processes_in_use;
   double in_use_at;
 };
-static_assert(offsetof(ChipFile, allocations) == 192 && offsetof(ChipFile, lock) == 8192);
+static_assert(offsetof(ChipFile, allocations) == 200 && offsetof(ChipFile, lock) == 8192);
 
 }  // namespace emulator

@@ -57,8 +57,9 @@ struct Config {
   double time_scale = 1; /* one GPU microsecond takes this many of the wall clock */
   /* GPU time does not follow the wall clock. It stands while a program computes, but for 1 / time_scale of the CPU time
    * that it takes, and passes at once while all programs wait. One that sleeps until a moment of the wall clock lets it
-   * pass by 1 / time_scale of what it sleeps. Meant to keep results in GPU time apart from the host's load (where it
-   * fails yet: docs/limits.md); nothing waits longer than the host needs. */
+   * pass by 1 / time_scale of what it sleeps. So results in GPU time do not depend on the host's load, and nothing
+   * waits longer than the host needs (docs/adr/0009). HSA_TOOLS_LIB has to name this library: without it HIP waits in
+   * loops, which cost what any computing costs. */
   bool virtual_time = false;
   std::string trace_folder;
   std::vector<std::string> kernel_libraries;

@@ -10,18 +10,18 @@ namespace {
 constexpr double never = std::numeric_limits<double>::infinity();
 /* Rounds before other threads of the process get at the queues. */
 constexpr int most_rounds = 64;
-/* CPU time that a program takes between two launches, or to go on after a wait. */
-constexpr double most_quiet_micros = 100;
 
 }  // namespace
 
-Device::Device(const Config &config, uint16_t index, Kernels &kernels, Events &events, Trace &trace)
+Device::Device(const Config &config, uint16_t index, Kernels &kernels, Events &events, Waits &waits, Trace &trace)
     : gpu_(config.gpus[index]),
       chip_(gpu_, config.time_scale, config.virtual_time),
-      around_{chip_, kernels, events, trace, gpu_, index},
+      around_{chip_, kernels, events, waits, trace, gpu_, index},
       of_ticket_(max_tickets),
       due_(never),
-      host_horizon_(never) {}
+      host_horizon_(never) {
+  if (chip_.virtual_time()) host_.emplace();
+}
 
 Queue *Device::open_queue(uint32_t number, const Ring &ring) {
   uint32_t use;
@@ -49,24 +49,29 @@ Queue *Device::find_queue(uint32_t number) {
   return nullptr;
 }
 
-void Device::set_mask(Queue &queue, const eclip_cu_set &mask, double micros) {
+double Device::set_mask(Queue &queue, const eclip_cu_set &mask, double micros) {
   Chip::Turn turn(chip_);
   turn.advance();
   queue.set_mask(mask, turn.now());
   turn.stall(micros);
   due_ = std::min(due_, turn.now());
+  const double end = turn.now() + micros;
+  if (host_) ends_.push_back(end);
+  return end;
 }
 
-bool Device::round() {
+bool Device::round(bool visited) {
   const double now = chip_.micros();
   /* Before the doorbells: a program that waits has rung them. */
-  const Host::Look look = chip_.virtual_time() ? host_.look() : Host::Look{Host::State::waiting, 0};
+  Host::Look look{Host::State::waiting, 0};
+  if (host_) look = host_->look();
+  if (visited && look.state == Host::State::waiting) look.state = Host::State::running;
   bool rang = false;
   for (const auto &queue : queues_) rang |= queue->poll(now);
   const bool news = rang | chip_.has_news();
-  const bool host_moved = chip_.virtual_time() && watch_host(look, rang);
+  const bool host_moved = watch_host(look);
   /* In virtual time nobody else says when the chip may go on. */
-  const bool due = chip_.virtual_time() ? host_moved || has_unfinished() : now >= due_;
+  const bool due = host_ ? host_moved || has_unfinished() : now >= due_;
   if (!news && !due && !chip_.burial_is_due()) return false;
   return play() || news;
 }
@@ -75,15 +80,13 @@ bool Device::has_unfinished() const {
   return std::any_of(queues_.begin(), queues_.end(), [](const auto &queue) { return queue->has_unfinished(); });
 }
 
-bool Device::held_by_host() const { return chip_.virtual_time() && host_horizon_ < never; }
+bool Device::held_by_host() const { return host_horizon_ < never; }
 
-/* True if the chip may go on further than before. A program that computes while the chip has work of its, but launches
- * nothing, is taken to wait for it: HIP waits in a loop. */
-bool Device::watch_host(const Host::Look &look, bool rang) {
-  host_quiet_ = rang || !has_unfinished() ? 0 : host_quiet_ + look.micros;
-  const bool spins = look.state == Host::State::running && host_quiet_ > most_quiet_micros;
+/* True if the chip may go on further than before. Nothing tells a program that waits in a loop from one that is about to
+ * launch: both take the CPU time that they take. */
+bool Device::watch_host(const Host::Look &look) {
   const double before = host_horizon_;
-  if (look.state == Host::State::waiting || spins)
+  if (look.state == Host::State::waiting)
     host_horizon_ = never;
   else if (before == never)
     host_horizon_ = chip_.micros();
@@ -96,10 +99,20 @@ bool Device::watch_host(const Host::Look &look, bool rang) {
 void Device::note_signals(double now) {
   if (around_.signals == signals_) return;
   signals_ = around_.signals;
-  host_quiet_ = 0;
-  if (host_horizon_ < never) return;
+  if (!host_ || host_horizon_ < never) return;
   host_horizon_ = now;
-  host_.restart();
+  host_->restart();
+}
+
+/* Of an ioctl; those that are over by now let their threads go. */
+double Device::next_end(double now) {
+  const auto first_over = std::partition(ends_.begin(), ends_.end(), [&](double end) { return end > now; });
+  if (first_over != ends_.end()) {
+    ends_.erase(first_over, ends_.end());
+    around_.signals++;
+    around_.waits.note();
+  }
+  return ends_.empty() ? never : *std::min_element(ends_.begin(), ends_.end());
 }
 
 bool Device::play() {
@@ -144,8 +157,9 @@ bool Device::serve(Chip::Turn &turn) {
   double due = never;
   for (const auto &queue : queues_)
     if (turn.resident(queue->use())) due = std::min(due, queue->due());
+  due = std::min(due, next_end(now));
   note_signals(now);
-  turn.hold(chip_.virtual_time() ? std::min(due, host_horizon_) : due);
+  turn.hold(std::min(due, host_horizon_));
   return any;
 }
 

@@ -7,12 +7,12 @@
 namespace emulator {
 namespace {
 
-std::vector<std::unique_ptr<Device>> make_devices(const Config &config, Kernels &kernels, Events &events,
+std::vector<std::unique_ptr<Device>> make_devices(const Config &config, Kernels &kernels, Events &events, Waits &waits,
                                                   Trace &trace) {
   std::vector<std::unique_ptr<Device>> devices;
   devices.reserve(config.gpus.size());
   for (size_t i = 0; i < config.gpus.size(); i++)
-    devices.push_back(std::make_unique<Device>(config, static_cast<uint16_t>(i), kernels, events, trace));
+    devices.push_back(std::make_unique<Device>(config, static_cast<uint16_t>(i), kernels, events, waits, trace));
   return devices;
 }
 
@@ -38,7 +38,7 @@ Emulator::Emulator(Config configuration)
     : config(std::move(configuration)),
       trace(config.trace_folder, config.time_scale),
       kernels(config, memory, trace),
-      devices(make_devices(config, kernels, events, trace)),
+      devices(make_devices(config, kernels, events, waits, trace)),
       scheduler(pointers(devices)) {}
 
 Device *Emulator::device_of(uint32_t node) {

@@ -12,6 +12,7 @@
 #include "memory.h"
 #include "scheduler.h"
 #include "trace.h"
+#include "waits.h"
 
 namespace emulator {
 
@@ -21,6 +22,7 @@ struct Emulator {
   Config config;
   Memory memory;
   Events events;
+  Waits waits;
   Trace trace;
   Kernels kernels;
   std::vector<std::unique_ptr<Device>> devices;

@@ -2,7 +2,11 @@
  * time. Needed where GPU time waits for the host (`virtualTime`). */
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
+#include <ctime>
+#include <vector>
 
 namespace emulator {
 
@@ -18,14 +22,32 @@ class Host {
     double micros; /* since the last look: computed, all threads together; slept, if timed; 0 if waiting */
   };
 
+  /* Throws std::runtime_error where threads cannot be looked at. */
   Host();
+  ~Host();
+  Host(const Host &) = delete;
+  Host &operator=(const Host &) = delete;
+
   Look look();
   /* What is spent from now on counts for the next look. */
   void restart();
 
  private:
-  int64_t cpu_ns_;
-  int64_t wall_ns_;
+  struct Thread {
+    pid_t id;
+    clockid_t clock; /* of its CPU time */
+    int call;        /* the file that tells what it sleeps in */
+    int64_t cpu_ns;
+  };
+
+  bool follow_threads();
+  int64_t computed_ns();
+  State state() const;
+
+  int folder_;
+  std::vector<Thread> threads_; /* all but the emulator's own */
+  unsigned long links_ = 0;     /* of the folder when they were listed */
+  int64_t wall_ns_ = 0;
 };
 
 }  // namespace emulator

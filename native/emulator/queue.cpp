@@ -213,6 +213,7 @@ void Queue::signal(uint64_t handle, double begin, double end) {
   const GpuClock &clock = around_.chip.clock();
   around_.signals += handle != 0;
   complete_signal(handle, clock.counter(begin), clock.counter(end), around_.events);
+  around_.waits.note();
 }
 
 void Queue::note(TraceKind kind, uint32_t detail, double begin, double end) {

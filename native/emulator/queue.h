@@ -9,6 +9,7 @@
 #include "kernels.h"
 #include "packets.h"
 #include "trace.h"
+#include "waits.h"
 
 namespace emulator {
 
@@ -26,6 +27,7 @@ struct Surroundings {
   Chip &chip;
   Kernels &kernels;
   Events &events;
+  Waits &waits;
   Trace &trace;
   const GpuConfig &gpu;
   uint16_t index;       /* of the GPU */

@@ -69,7 +69,7 @@ void Scheduler::run() {
     {
       std::lock_guard lock(queues_);
       for (Device *device : devices_) {
-        moved |= device->round();
+        moved |= device->round(visitors_.load() > 0);
         due = std::min(due, device->due_ns());
       }
     }

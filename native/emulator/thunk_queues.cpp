@@ -48,6 +48,14 @@ double draw_mask_call(const emulator::MaskCall &call) {
   return std::min(drawn, call.worst_micros);
 }
 
+/* Stands for `micros` of GPU time, which are over at `end`. */
+void pass(const emulator::Chip &chip, double micros, double end) {
+  if (chip.virtual_time())
+    instance()->waits.until([&] { return chip.micros() >= end; });
+  else
+    usleep(static_cast<useconds_t>(micros * chip.clock().scale()));
+}
+
 }  // namespace
 
 extern "C" {
@@ -86,20 +94,19 @@ HSAKMT_STATUS hsaKmtDestroyQueue(HSA_QUEUEID id) {
 
 HSAKMT_STATUS hsaKmtSetQueueCUMask(HSA_QUEUEID id, HSAuint32 bits, HSAuint32 *words) {
   if (bits == 0 || bits % 32 != 0 || words == nullptr) return HSAKMT_STATUS_INVALID_PARAMETER;
-  double micros;
-  double scale;
+  double micros, end;
+  Found found;
   {
     emulator::Scheduler::Visit visit(instance()->scheduler);
-    const Found found = find(id);
+    found = find(id);
     if (found.queue == nullptr) return HSAKMT_STATUS_INVALID_HANDLE;
     eclip_cu_set mask = emulator::clip_mask(words, bits / 32, found.device->chip().compute_units());
     /* The driver takes a mask without any CU, and the hardware then runs the queue on all of them. */
     if (emulator::count_cus(mask) == 0) mask = emulator::full_mask(found.device->chip().compute_units());
     micros = draw_mask_call(found.device->gpu().costs.mask_call);
-    scale = found.device->chip().clock().scale();
-    found.device->set_mask(*found.queue, mask, micros);
+    end = found.device->set_mask(*found.queue, mask, micros);
   }
-  if (micros > 0) usleep(static_cast<useconds_t>(micros * scale)); /* the ioctl returns when the queues are back */
+  if (micros > 0) pass(found.device->chip(), micros, end); /* the ioctl returns when the queues are back */
   return HSAKMT_STATUS_SUCCESS;
 }
 

@@ -26,8 +26,8 @@ from eclip.gpu.topology import Gpu
 LIBRARIES = Path(eclip.__file__).parent / "native" / "emulator"
 WORKLOAD_KERNELS = Path(eclip.__file__).parent / "native" / "workloads" / "libeclip_workload_kernels.so"
 
-_SUMMARY = struct.Struct("<8sII q d II 6d 4Q 8Q Q")
-_CHIP_VERSION = 3
+_SUMMARY = struct.Struct("<8sII q d II 6d 4Q 8Q 2Q")
+_CHIP_VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,9 @@ class Reading:
     vram_used_bytes: int
     most_behind_micros: float
     """The furthest that the chip was behind the clock: the host was too slow for this time scale by that much."""
+    passed_over: int
+    """Times that the chip went on without a program that did not act in time: stopped, or starved of the host's cores.
+    Results are in doubt then."""
 
     def power_and_use(self, since: "Reading", compute_units: int) -> tuple[float, float]:
         """Mean power in watts, and mean use of the CUs in percent, since an earlier reading."""
@@ -188,7 +191,9 @@ class EmulatedGpu:
         """What a program needs to run on this GPU, on top of `base` (default: this process's environment)."""
         before = (os.environ if base is None else base).get("LD_LIBRARY_PATH", "")
         path = f"{LIBRARIES}:{before}" if before else str(LIBRARIES)
-        return {"LD_LIBRARY_PATH": path, "ECLIP_EMULATOR": str(self.config_path)}
+        found = {"LD_LIBRARY_PATH": path, "ECLIP_EMULATOR": str(self.config_path)}
+        # In virtual time the emulator has to see who waits, which it learns as a tool of ROCr.
+        return {**found, "HSA_TOOLS_LIB": str(LIBRARIES / "libhsakmt.so.1")} if self.virtual_time else found
 
     def reading(self, index: int = 0) -> Reading:
         """What the chip's meters show now; all zero before the first program.
@@ -203,7 +208,7 @@ class EmulatedGpu:
         except FileNotFoundError:
             page = b""
         if not any(page):  # the first program is about to make it
-            return Reading(0, 0, 0, 0, Packets(), 0, 0, 0, 0, 0, 0)
+            return Reading(0, 0, 0, 0, Packets(), 0, 0, 0, 0, 0, 0, 0)
         return _reading(page, str(path))
 
     def show(self, since: Reading, index: int = 0) -> Reading:
@@ -265,7 +270,7 @@ def _reading(page: bytes, source: str) -> Reading:
     if len(page) < _SUMMARY.size or not page.startswith(b"ECLCHIP\0"):
         raise InputError(f"{source}: no state of an emulated chip")
     (_, version, _, epoch_ns, scale, _, programs, played, microjoules, busy, traffic, idle_watts, behind,
-     died, rotations, mask_calls, vram, *packets, virtual_time) = _SUMMARY.unpack(page)  # fmt: skip
+     died, rotations, mask_calls, vram, *packets, virtual_time, passed_over) = _SUMMARY.unpack(page)  # fmt: skip
     if version != _CHIP_VERSION:
         raise InputError(f"{source}: state of an emulated chip, version {version} instead of {_CHIP_VERSION}")
     wall = (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - epoch_ns) / 1000 / scale
@@ -273,4 +278,4 @@ def _reading(page: bytes, source: str) -> Reading:
     # Nobody plays an idle chip: what has passed since was idle.
     joules = (microjoules + idle_watts * (now - played)) / 1e6
     counts = Packets(*packets[: len(Packets.__slots__)])
-    return Reading(now, joules, busy, traffic, counts, programs, died, rotations, mask_calls, vram, behind)
+    return Reading(now, joules, busy, traffic, counts, programs, died, rotations, mask_calls, vram, behind, passed_over)

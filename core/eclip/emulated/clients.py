@@ -10,7 +10,7 @@ from eclip.errors import InputError
 
 _MOST, _BYTES = 64, 64
 """Clients of a chip, and bytes of an allocation's name (chip_file.h)."""
-_NAMES_AT = 192
+_NAMES_AT = 200
 _MARKS_AT = (1 << 40) + 1
 _RANGE = struct.Struct("hhqqi4x")
 """struct flock: type, whence, start, length, pid."""

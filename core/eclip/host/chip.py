@@ -1,7 +1,8 @@
 """Edge: the GPU that a colocation file names, real or emulated, and what programs need to find it."""
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,8 @@ class Chip:
     """What a program needs to run on this GPU and no other."""
     time_scale: float = 1.0
     """Wall time over GPU time; above 1 only on the emulated GPU."""
+    clock: Callable[[], float] = time.monotonic
+    """Seconds in which a program's silence is judged: of the wall clock, or of virtual time, which may stand."""
     meter: Meter | None = None
     trace: Path | None = None
     key: str = "gpu"

@@ -8,6 +8,7 @@ ECLIP_EMULATED_TRACE    1: keep a trace of what the chip did
 import hashlib
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,10 @@ class EmulatedMeter:
         found = self.emulated.reading()
         return Reading(found.micros, found.joules, found.busy_cu_micros, found.vram_used_bytes)
 
+    def wall_seconds(self) -> float:
+        """GPU time as the wall clock would show it."""
+        return self.emulated.reading().micros * self.emulated.time_scale / 1e6
+
 
 def start(folder: Path, environment: Mapping[str, str]) -> Chip:
     """The emulated GPU, its files written.
@@ -56,12 +61,14 @@ def shape(environment: Mapping[str, str]) -> Gpu:
 
 def chip_of(emulated: EmulatedGpu) -> Chip:
     """An emulated GPU as any other."""
+    meter = EmulatedMeter(emulated)
     return Chip(
         gpu=emulated.gpu,
         product=emulated.row,
         environment=emulated.environment(),
         time_scale=emulated.time_scale,
-        meter=EmulatedMeter(emulated),
+        clock=meter.wall_seconds if emulated.virtual_time else time.monotonic,
+        meter=meter,
         trace=emulated.trace_folder if emulated.trace else None,
         key=f"emulated-{hashlib.sha256(os.fsencode(emulated.config_path.resolve())).hexdigest()[:16]}",
     )
@@ -71,9 +78,10 @@ def _of_config(path: Path) -> EmulatedGpu:
     try:
         config = json.loads(documents.read(path))
         product, scale, trace = config["gpus"][0]["product"], float(config["timeScale"]), bool(config["trace"])
+        virtual = bool(config.get("virtualTime"))
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise InputError(f"ECLIP_EMULATOR={path}: is no configuration of the emulated GPU ({error})") from error
-    return EmulatedGpu(product, path.parent, time_scale=scale, trace=trace)
+    return EmulatedGpu(product, path.parent, time_scale=scale, virtual_time=virtual, trace=trace)
 
 
 def _of_variables(folder: Path, environment: Mapping[str, str]) -> EmulatedGpu:

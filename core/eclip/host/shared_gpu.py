@@ -118,7 +118,7 @@ class SharedGpu:
                 # A full disk, for one: no reason to end programs that run.
                 self._say(f"{error}; tried again in {HOLD_S:.0f} s")
                 self._hold_until = now + HOLD_S
-        self._publish_active(now)
+        self._publish_active()
 
     def stop_all(self, *, force: bool) -> None:
         """Signal every program, whatever its grace period."""
@@ -264,9 +264,10 @@ class SharedGpu:
                 found[name] = masks.format_hsa_cu_mask({0: sets.pop()})
         return found
 
-    def _publish_active(self, now: float) -> None:
+    def _publish_active(self) -> None:
         if not self.plan:
             return
+        now = self.chip.clock()
         silence = {
             worker.name: activity.idle_after(worker.predicted_micros, self.chip.time_scale)
             for worker in self.plan.full.workers
