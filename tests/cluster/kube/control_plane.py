@@ -14,8 +14,8 @@ ETCD = "http://127.0.0.1:2379"
 ETCD_PEER = "http://127.0.0.1:2380"
 EVICTED_AFTER_S = 15
 """How long a pod may stay on a node that is not ready; Kubernetes' own is 300."""
-GRACE_S = 10
-"""After how long of silence a node is not ready; Kubernetes' own is 50."""
+GRACE_S = 40
+"""After how long of silence a node is not ready. Kubelets on a busy machine are late now and then."""
 
 
 def write_files(files: Path, authority: Authority, wire: HostWire) -> None:

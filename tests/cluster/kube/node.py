@@ -115,10 +115,10 @@ KUBELET = {
     "evictionHard": {"memory.available": "100Mi"},
     "imageGCHighThresholdPercent": 100,
     "clusterDomain": "cluster.local",
+    "clusterDNS": ["10.96.0.10"],  # nobody answers there; without it kubelet warns of every pod again and again
     "syncFrequency": "5s",
-    "nodeStatusUpdateFrequency": "2s",  # also the limit of its API calls: less fails on a busy host
+    "nodeStatusUpdateFrequency": "5s",  # also the limit of its API calls: less fails on a busy host
     "nodeStatusReportFrequency": "5s",
-    "nodeLeaseDurationSeconds": 8,
     "shutdownGracePeriod": "0s",
     "featureGates": {"KubeletCrashLoopBackOffMax": True},
     "crashLoopBackOff": {"maxContainerRestartPeriod": "1s"},
