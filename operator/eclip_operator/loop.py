@@ -39,7 +39,7 @@ LISTS = {
     "LookupTable": f"{GROUP}/lookuptables",
     "Node": "/api/v1/nodes",
 }
-START_S = 5.0
+START_S = 1.0
 """Between two lists of what is to be seen before anything is decided."""
 SWEEP_S = 300.0
 """How often lists are compared with what is known: a watch may have missed the end of an object."""

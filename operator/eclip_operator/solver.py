@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
-from eclip_operator import metrics, questions, solving
+from eclip_operator import metrics, questions
 from eclip_operator.questions import Answer, Outcome, Question, Refusal
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Solver:
             pool = self._pool
             try:
                 loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(pool, solving.answer, question, texts, TIME_LIMIT_S)
+                return await loop.run_in_executor(pool, _answer, question, texts)
             except BrokenProcessPool:
                 log.exception("the solver's process has died")
                 if self._pool is pool:
@@ -75,7 +75,21 @@ class Solver:
         return Refusal("Invalid", "the planner failed on this mix; the operator's log says how")
 
     def _fresh(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"))
+        pool = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"), initializer=_load)
+        # The first question finds the planner loaded.
+        pool.submit(_load)
+        return pool
+
+
+def _load() -> None:
+    """In the solver's process: the planner, which the operator itself never needs in its memory."""
+    from eclip_operator import solving  # noqa: F401, PLC0415
+
+
+def _answer(question: Question, texts: Mapping[str, str]) -> Outcome:
+    from eclip_operator import solving  # noqa: PLC0415
+
+    return solving.answer(question, texts, TIME_LIMIT_S)
 
 
 def _count(question: Question, outcome: Outcome) -> None:

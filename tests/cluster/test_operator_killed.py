@@ -139,6 +139,7 @@ class Runs:
         self.started = 1
 
     def _start(self) -> OperatorProcess:
+        self.wire.open()
         operator = start_operator(self.folder, self.wire.server)
         operator.await_ready()
         return operator

@@ -32,10 +32,16 @@ class Tripwire:
     after: bool = False
     """Whether the API server carries that write out."""
     sprung: bool = False
+    shut: bool = False
+    """Whether nothing passes: the client is dead, and what it had sent meanwhile is lost with it."""
+
+    def open(self) -> None:
+        """There is a new client."""
+        self.shut = False
 
     def arm(self, pid: int, at: int | None, *, after: bool) -> None:
         """Count from anew, and end this process at that write."""
-        self.writes, self.pid, self.at, self.after, self.sprung = [], pid, at, after, False
+        self.writes, self.pid, self.at, self.after, self.sprung, self.shut = [], pid, at, after, False, False
 
     async def handle(self, session: ClientSession, request: web.Request) -> web.StreamResponse:
         """One request of the client."""
@@ -46,13 +52,10 @@ class Tripwire:
             tripped = len(self.writes) == self.at
         if tripped and not self.after:
             self._spring()
-        if self.sprung and not tripped:
-            # What the dying client had sent meanwhile is lost with it.
+        if self.shut:
             raise web.HTTPServiceUnavailable
         headers = {key: value for key, value in request.headers.items() if key.lower() not in HOP_BY_HOP}
         url = f"{self.bare.server}{request.raw_path}"
-        if tripped and not self.after:
-            raise web.HTTPServiceUnavailable
         async with session.request(request.method, url, data=body or None, headers=headers) as answer:
             if tripped:
                 await answer.read()
@@ -66,7 +69,7 @@ class Tripwire:
             return response
 
     def _spring(self) -> None:
-        self.sprung = True
+        self.sprung = self.shut = True
         assert self.pid is not None
         os.killpg(self.pid, signal.SIGKILL)
 

@@ -1,0 +1,200 @@
+"""In which order writes go out, which of them are left out, and what is done when the API server refuses."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from eclip.api.node import GpuSpec, NodeSpec, SlotSpec
+from eclip.api.policy import PolicyStatus
+from eclip_operator import writer
+from eclip_operator.cluster import ApiError
+from eclip_operator.events import Event
+from eclip_operator.inputs import KubeNode, Ref
+from eclip_operator.reconciler import LabelWrite, SpecWrite, StatusWrite
+from eclip_operator.writer import Writer
+
+WITHIN_S = 10
+
+
+class Server:
+    """Remembers what is applied and deleted; refuses what it is told to."""
+
+    def __init__(self) -> None:
+        self.applied: list[str] = []
+        self.bodies: dict[str, dict] = {}
+        self.refuse: dict[str, list[int]] = {}
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def apply(self, path, body):
+        await self.gate.wait()
+        name = path.rsplit("v1alpha1/", maxsplit=1)[-1]
+        if self.refuse.get(name):
+            raise ApiError(path, self.refuse[name].pop(0), "no")
+        self.applied.append(name)
+        self.bodies[name] = body
+        return {"kind": "NodeColocation", **body}
+
+    async def delete(self, path):
+        self.applied.append(f"delete {path.rsplit('/', maxsplit=1)[-1]}")
+
+
+def spec(node: str, *tables: str, strategy: str = "kernel-groups") -> SpecWrite:
+    slots = tuple(SlotSpec(slot=f"aa-s{n:02d}", allocation="x", mode="Enforce", table=t) for n, t in enumerate(tables))
+    return SpecWrite(node, f"uid-{node}", NodeSpec(gpus=(GpuSpec(id="aa", strategy=strategy, slots=slots),)))
+
+
+def event(name: str) -> Event:
+    return Event("Pod", "v1", "team", name, "uid", "Planned", "text")
+
+
+@asynccontextmanager
+async def working(server, known=()):
+    """A writer at work."""
+    found = {name: json.dumps({"metadata": {"name": name}}) for name in known}
+    one = Writer(server, found.__getitem__, set(), lambda _: None)
+    task = asyncio.create_task(one.run())
+    try:
+        yield one
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def done(one, server, count):
+    """Until so much has been written and nothing waits."""
+    async with asyncio.timeout(WITHIN_S):
+        while len(server.applied) < count or one.waiting:
+            await asyncio.sleep(0.005)
+
+
+def test_tables_come_before_the_spec_that_names_them_and_each_only_once():
+    async def play():
+        server = Server()
+        async with working(server, "ab") as one:
+            await one.put([spec("n", "a", "b"), spec("m", "a")])
+            await done(one, server, 4)
+        return server.applied
+
+    applied = asyncio.run(play())
+
+    assert sorted(applied) == ["lookuptables/a", "lookuptables/b", "nodecolocations/m", "nodecolocations/n"]
+    assert applied.index("lookuptables/a") < applied.index("nodecolocations/m")
+    assert max(applied.index("lookuptables/a"), applied.index("lookuptables/b")) < applied.index("nodecolocations/n")
+
+
+def test_a_table_that_is_refused_keeps_its_spec_back_until_it_is_there(monkeypatch):
+    monkeypatch.setattr(writer, "BACKOFF_S", (0.01,))
+
+    async def play():
+        server = Server()
+        server.refuse["lookuptables/a"] = [503, 500, 0]
+        async with working(server, "a") as one:
+            await one.put([spec("n", "a")])
+            await done(one, server, 2)
+        return server.applied
+
+    assert asyncio.run(play()) == ["lookuptables/a", "nodecolocations/n"]
+
+
+def test_of_several_writes_that_wait_for_one_object_only_the_newest_is_made():
+    async def play():
+        server = Server()
+        server.gate.clear()
+        async with working(server) as one:
+            await one.put([spec("n", strategy="first")])
+            await asyncio.sleep(0.05)
+            for strategy in ("second", "third", "fourth"):
+                await one.put([spec("n", strategy=strategy)])
+            server.gate.set()
+            await done(one, server, 2)
+        return server
+
+    server = asyncio.run(play())
+
+    assert server.applied == ["nodecolocations/n"] * 2
+    assert server.bodies["nodecolocations/n"]["spec"]["gpus"][0]["strategy"] == "fourth"
+
+
+def test_a_write_that_failed_never_replaces_a_newer_one(monkeypatch):
+    monkeypatch.setattr(writer, "BACKOFF_S", (0.05,))
+
+    async def play():
+        server = Server()
+        server.refuse["nodecolocations/n"] = [503]
+        async with working(server) as one:
+            await one.put([spec("n", strategy="old")])
+            while server.refuse["nodecolocations/n"]:
+                await asyncio.sleep(0.005)
+            await one.put([spec("n", strategy="new")])
+            await done(one, server, 1)
+            await asyncio.sleep(0.1)
+        return server
+
+    server = asyncio.run(play())
+
+    assert server.bodies["nodecolocations/n"]["spec"]["gpus"][0]["strategy"] == "new"
+    assert server.applied == ["nodecolocations/n"]
+
+
+def test_specs_come_before_all_else_and_events_last(monkeypatch):
+    monkeypatch.setattr(writer, "WORKERS", 1)
+
+    async def play():
+        server = Server()
+        async with working(server) as one:
+            await one.put(
+                [
+                    event("p"),
+                    StatusWrite(Ref("team", "p"), PolicyStatus()),
+                    LabelWrite(KubeNode("n", "uid"), {}),
+                    spec("n"),
+                ]
+            )
+            await done(one, server, 4)
+        return [name.split("/")[-2] for name in server.applied]
+
+    assert asyncio.run(play()) == ["nodecolocations", "nodes", "p", "events"]
+
+
+@pytest.mark.parametrize("code", [404, 409])
+def test_what_is_gone_is_not_tried_again(code):
+    async def play():
+        server = Server()
+        server.refuse["nodecolocations/n"] = [code]
+        async with working(server) as one:
+            await one.put([spec("n")])
+            async with asyncio.timeout(WITHIN_S):
+                while one.waiting:
+                    await asyncio.sleep(0.005)
+        return server.applied
+
+    assert asyncio.run(play()) == []
+
+
+def test_a_spec_is_never_written_to_another_object_of_its_name():
+    async def play():
+        server = Server()
+        async with working(server) as one:
+            await one.put([spec("n")])
+            await done(one, server, 1)
+        return server.bodies["nodecolocations/n"]["metadata"]
+
+    assert asyncio.run(play()) == {"name": "n", "uid": "uid-n"}
+
+
+def test_a_table_that_was_deleted_is_made_again_for_the_next_spec():
+    async def play():
+        server = Server()
+        async with working(server, "a") as one:
+            await one.put([spec("n", "a")])
+            await done(one, server, 2)
+            await one.delete_table("a")
+            await one.put([spec("n", "a", strategy="other")])
+            await done(one, server, 5)
+        return server.applied
+
+    assert asyncio.run(play())[2:] == ["delete a", "lookuptables/a", "nodecolocations/n"]
