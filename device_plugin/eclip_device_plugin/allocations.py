@@ -22,10 +22,23 @@ def in_use(state: Path) -> dict[str, tuple[str, ...]]:
     return {slot: tuple(allocations) for slot, allocations in found.items()}
 
 
+def is_in_use(state: Path, slot: str) -> bool:
+    """Whether somebody was given this slot, and the agent has not taken it back."""
+    return any(not record.parent.name.startswith(".") for record in state.glob(f"slots/{slot}/*/{node.RECORD}"))
+
+
 def make(
-    state: Path, slot: str, gpu: str, *, whole: bool, library: str, injection: Injection, ceiling: str | None
+    state: Path,
+    slot: str,
+    gpu: str,
+    *,
+    whole: bool,
+    library: str,
+    injection: Injection,
+    ceiling: str | None,
+    laid_out: Path | None = None,
 ) -> tuple[Path, Record]:
-    """A new slot folder with its record, which is written last.
+    """A new slot folder, from one that is laid out already if there is one, with its record, which is written last.
 
     Raises:
         EclipError: the file system refuses; nothing is left behind.
@@ -40,7 +53,7 @@ def make(
         injection=injection,
         ceiling=ceiling,
     )
-    with Slot.create(state, slot, record.allocation) as made:
+    with Slot.create(state, slot, record.allocation, laid_out) as made:
         folder = made.folder
     try:
         atomic.write(folder / node.RECORD, record.text())
@@ -54,7 +67,7 @@ def make(
 
 def _keep(folder: Path) -> None:
     """Kubelet replays our answer after a power cut: the record has to be there then."""
-    for path in (folder / node.RECORD, folder, folder.parent):
+    for path in (folder / node.RECORD, folder, folder.parent, folder.parent.parent):
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             os.fsync(file)

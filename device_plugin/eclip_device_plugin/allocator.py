@@ -10,6 +10,7 @@ from eclip_device_plugin.container import Container, container, one_share
 from eclip_device_plugin.node_view import View
 from eclip_device_plugin.shares import Offer, whole_id
 from eclip_device_plugin.source import Source
+from eclip_device_plugin.stock import Stock
 
 
 @dataclass
@@ -18,6 +19,7 @@ class Allocator:
 
     state: Path
     source: Source
+    stock: Stock
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def allocate(self, view: View, devices: list[str]) -> Container:
@@ -37,7 +39,7 @@ class Allocator:
         passage = self.source.passage(offer.gpu)
         version = library.version()
         with self._one_at_a_time:
-            _check_exclusive(offer, device, allocations.in_use(self.state))
+            self._check_exclusive(offer, device)
             folder, record = allocations.make(
                 self.state,
                 device,
@@ -46,15 +48,16 @@ class Allocator:
                 library=version,
                 injection=view.config.injection,
                 ceiling=offer.choice.ceiling,
+                laid_out=self.stock.take(),
             )
         return container(record, folder, library.path(self.state, version), view.config.hardware_queues, passage)
 
-
-def _check_exclusive(offer: Offer, device: str, in_use: dict[str, tuple[str, ...]]) -> None:
-    whole = whole_id(offer.gpu.id)
-    if device == whole:
-        others = [share.id for share in offer.shares if share.id in in_use]
+    def _check_exclusive(self, offer: Offer, device: str) -> None:
+        whole = whole_id(offer.gpu.id)
+        if device != whole:
+            if allocations.is_in_use(self.state, whole):
+                raise InputError(f"share {device}: the whole GPU {offer.gpu.id} was given to one container")
+            return
+        others = [share.id for share in offer.shares if allocations.is_in_use(self.state, share.id)]
         if others:
             raise InputError(f"GPU {offer.gpu.id}: {', '.join(others)} in use; a whole GPU needs all its shares free")
-    elif whole in in_use:
-        raise InputError(f"share {device}: the whole GPU {offer.gpu.id} was given to one container")

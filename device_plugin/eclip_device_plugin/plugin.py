@@ -13,6 +13,7 @@ from eclip_device_plugin.preference import preferred
 from eclip_device_plugin.report_file import ReportFile
 from eclip_device_plugin.service import Service
 from eclip_device_plugin.servicer import Listed
+from eclip_device_plugin.stock import Stock
 
 
 @dataclass
@@ -44,6 +45,7 @@ class Plugin:
         if self._report is None:
             self._report = ReportFile(self.node.state, self.node.source.kind, library.version())
         self._report.write(view, registered=bool(self._services) and all(s.watched for s in self._services))
+        self.allocator.stock.fill()
         return view
 
     def close(self) -> None:
@@ -89,4 +91,4 @@ def _listed(view: View, *, whole: bool) -> Iterable[Listed]:
 
 def at(node: NodeView, state: Path) -> Plugin:
     """A plugin that allocates below this state root."""
-    return Plugin(node, Allocator(state, node.source))
+    return Plugin(node, Allocator(state, node.source, Stock(state)))

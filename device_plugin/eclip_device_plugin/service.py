@@ -16,6 +16,8 @@ _WORKERS = 8
 _ANSWER_SECONDS = 5.0
 _STREAM_SECONDS = 3.0
 """Kubelet opens its stream within moments of a registration; without one it has forgotten us."""
+_OWN = (("grpc.use_local_subchannel_pool", 1),)
+"""A connection of its own: one that is shared by address may still lead to a kubelet that has died."""
 _Identity = tuple[int, int, int]
 _log = logging.getLogger(__name__)
 
@@ -76,7 +78,7 @@ class Service(Servicer):
         )
         self._place = None
         self.expect_watch()
-        with grpc.insecure_channel(f"unix:{self._kubelet}") as channel:
+        with grpc.insecure_channel(f"unix:{self._kubelet}", _OWN) as channel:
             stub = services.RegistrationStub(channel)  # type: ignore[no-untyped-call]
             try:
                 stub.Register(request, timeout=_ANSWER_SECONDS)

@@ -149,7 +149,9 @@ class FakeKubelet(services.RegistrationServicer):
             self.kill()
 
     def _watch(self, request: wire.RegisterRequest) -> None:
-        channel = grpc.insecure_channel(f"unix:{self.folder / request.endpoint}")
+        # A connection of its own: one that is shared by address may still lead to a plugin that has died.
+        own = (("grpc.use_local_subchannel_pool", 1),)
+        channel = grpc.insecure_channel(f"unix:{self.folder / request.endpoint}", own)
         plugin = services.DevicePluginStub(channel)
         endpoint = Endpoint(
             channel, plugin, request.options.get_preferred_allocation_available, plugin.ListAndWatch(wire.Empty())

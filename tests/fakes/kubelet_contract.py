@@ -9,7 +9,7 @@ from typing import Protocol
 from eclip.node import record
 
 SHARE, WHOLE = "eclip.dev/gpu-share", "eclip.dev/gpu"
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
 
 
 class RefusedError(Exception):

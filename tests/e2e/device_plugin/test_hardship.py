@@ -104,7 +104,7 @@ def test_a_folder_without_a_record_is_nobodys(one: Any) -> None:
 
 def test_a_full_disk_refuses_containers_and_leaves_nothing_behind(one: Any) -> None:
     limits = resource.prlimit(one.process.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(one.process.pid, resource.RLIMIT_FSIZE, (64 << 10, limits[1]))
+    resource.prlimit(one.process.pid, resource.RLIMIT_FSIZE, (0, limits[1]))
     with pytest.raises(RefusedError, match=r"cannot be made|cannot be recorded"):
         one.kubelet.admit("one", SHARE)
     assert [path for path in one.state.glob("slots/*/*") if path.is_dir()] == []
