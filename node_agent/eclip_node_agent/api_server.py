@@ -66,6 +66,7 @@ class ApiServer:
         self._outbox: NodeStatus | None = None
         self._asked: frozenset[str] = frozenset()
         self._version = ""
+        self._told = False
         self._watch: urllib3.HTTPResponse | None = None
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._follow, self._carry)]
         for thread in self._threads:
@@ -99,7 +100,7 @@ class ApiServer:
         while not self._over.is_set():
             try:
                 self._take(self._read_or_make())
-                self.connected = True
+                self.connected, self._told = True, False
                 backoff.reset()
                 for event in self._events():
                     if event["type"] not in ("ADDED", "MODIFIED"):
@@ -220,9 +221,9 @@ class ApiServer:
         if self._over.is_set():
             return
         self.failures += 1
-        if self.connected:
+        if not self._told:  # once: an API server may be away for hours
             log.warning("%s: %s", what, str(error).split("\n", maxsplit=1)[0])
-        self.connected = False
+        self.connected, self._told = False, True
 
 
 def _mapping(data: Any) -> Mapping[str, Any]:

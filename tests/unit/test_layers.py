@@ -35,6 +35,10 @@ OPERATOR_EDGES = {"__main__", "cluster", "connect", "handlers", "logs", "loop", 
 OPERATOR_EDGES |= {"writer"}
 """Modules of the operator that touch the API server, the clock or processes. It decides everything in the others."""
 
+AGENT_EDGES = {"__main__", "agent", "api_server", "devices", "housekeeping", "kubelet", "live", "main", "meters"}
+AGENT_EDGES |= {"metrics", "processes", "serving", "slots", "store", "watchers"}
+"""Modules of the node agent that touch the node, kubelet, the API server or the clock."""
+
 
 def modules(package: Path) -> dict[str, Path]:
     found = {}
@@ -136,3 +140,25 @@ def test_the_operator_decides_without_touching_the_world(module: str) -> None:
 
     assert {name.split(".", maxsplit=1)[0] for name in imported} & (WORLD | {"aiohttp", "kopf", "kubernetes"}) == set()
     assert imported & edges == set()
+
+
+AGENT = modules(COMPONENTS["eclip_node_agent"] / "eclip_node_agent")
+
+
+@pytest.mark.parametrize("module", [name for name in AGENT if name not in AGENT_EDGES and not name.startswith("wire")])
+def test_the_agent_decides_without_touching_the_world(module: str) -> None:
+    imported = set(imports(AGENT[module]))
+    edges = {f"eclip_node_agent.{edge}" for edge in AGENT_EDGES}
+
+    assert {name.split(".", maxsplit=1)[0] for name in imported} & (WORLD | {"grpc", "kubernetes", "pathlib"}) == set()
+    assert imported & edges == set()
+
+
+KUBECTL = [
+    name for name in MODULES if name.startswith("kubectl") and name not in ("kubectl.client", "kubectl.profiling")
+]
+
+
+@pytest.mark.parametrize("module", KUBECTL)
+def test_kubectl_eclip_decides_without_touching_the_world(module: str) -> None:
+    assert {name.split(".", maxsplit=1)[0] for name in imports(MODULES[module])} & WORLD == set()

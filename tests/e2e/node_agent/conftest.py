@@ -403,7 +403,7 @@ class Node:
         for process in (*self.agents, *self.programs.values()):
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
-            process.communicate()
+                process.communicate()
 
     def close(self) -> None:
         self.end()

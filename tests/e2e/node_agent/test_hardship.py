@@ -1,5 +1,6 @@
 """The agent when things go wrong around it: hostile files, kills, a full disk, nobody to talk to."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -144,10 +145,9 @@ def test_an_agent_without_an_api_server_leaves_pods_as_they_are_and_comes_back(n
     node.api.stop()
     goes_on(node, folder)
     node.agents[0].send_signal(signal.SIGKILL)
+    before = len(node.said)
     node.start_agent()
-    node.until(
-        lambda: "cannot be followed" in node.said or node.metrics().count("api_failures_total 0") == 0, "a failure"
-    )
+    node.until(lambda: "cannot be followed" in node.said[before:], "a failure")
     goes_on(node, folder)
     assert int.from_bytes(control.read_bytes()[8:16], "little") == 1
     node.api.start()
@@ -187,13 +187,9 @@ def small_disk(node: Node) -> Iterator[Path]:
 def test_a_full_disk_keeps_the_old_plan_until_there_is_room(node: Node, small_disk: Path) -> None:
     node.start_agent()
     folder = enforced(node)
-    with (small_disk / "ballast").open("wb") as ballast:
-        while True:
-            try:
-                ballast.write(b"x" * 4096)
-                ballast.flush()
-            except OSError:
-                break
+    with (small_disk / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
+        while ballast.write(b"x" * 4096):
+            pass
 
     node.want((folder, node.api.put_table(node.chain_table(SECOND))))
 
