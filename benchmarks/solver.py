@@ -12,6 +12,8 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from itertools import combinations_with_replacement
 from pathlib import Path
 
 from eclip.documents import profile
@@ -22,9 +24,11 @@ from eclip.optimize.solution import Solution
 from eclip.planning import mixes
 
 PROFILES = Path(__file__).parent.parent / "examples" / "profiles"
+MODELS = ("albert", "alexnet", "densenet201", "resnet152", "resnext101", "shufflenet", "vgg19")
 BUDGETS = (0, 1, 14, None)
 REPEATS = 5
 ILP_LIMIT_S = 90.0
+GOAL_LARGE_MS = 300
 
 
 def main() -> None:
@@ -34,9 +38,10 @@ def main() -> None:
     small: list[tuple[str, ...]] = [("alexnet",) * 2, ("alexnet",) * 3, ("alexnet", "vgg19", "alexnet")]
     for names in large:
         for budget in BUDGETS:
-            report(f"4 x 711 kernels, {describe(names)}", problem(names, budget, 711), budget, goal=300)
+            report(f"4 x 711 kernels, {describe(names)}", problem(names, budget, 711), budget, goal=GOAL_LARGE_MS)
     for names in small:
         report(describe(names), problem(names, 14), 14, goal=20)
+    survey()
     print(f"\nPlanner: exact path against the ILP (HiGHS, gap 0, at most {ILP_LIMIT_S:.0f} s)")
     finishing: list[tuple[tuple[str, ...], int, int | None]] = [
         (("alexnet",) * 2, 0, None),
@@ -46,6 +51,22 @@ def main() -> None:
     ]
     for names, budget, kernels in finishing:
         compare(f"{describe(names)}, {kernels or 'all'} kernels", problem(names, budget, kernels), budget)
+
+
+def survey() -> None:
+    """Every mix of four of the seven models, once: the slowest and the least certain."""
+    every = list(combinations_with_replacement(MODELS, 4))
+    for budget in BUDGETS:
+        runs = [(names, *timed(partial(exact.solve, problem(names, budget, 711)))) for names in every]
+        slowest = max(runs, key=lambda run: run[3])
+        widest = max(run[1].gap for run in runs)
+        late = sum(run[3] > GOAL_LARGE_MS for run in runs)
+        print(
+            f"  4 x 711 kernels, all {len(every)} mixes of {len(MODELS)} models, budget {budget}: processor ms median "
+            f"{statistics.median(run[3] for run in runs):.0f}, most {slowest[3]:.0f} ({describe(slowest[0])}), {late} "
+            f"above {GOAL_LARGE_MS}; widest gap {widest:.1e}",
+            flush=True,
+        )
 
 
 def describe(names: tuple[str, ...]) -> str:

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from eclip.errors import InfeasibleError
 from eclip.gpu.products import Product
 
+PROCESS_STREAMS = 16
+"""Masked streams of one process: what its slot has room for (ECLIP_STREAMS in native/include/eclip/slot.h)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Demand:

@@ -81,6 +81,7 @@ def of(spec: colocation.Colocation, gpu: int | str) -> Mix:
             limits=_limits(workload, kernels),
             max_switches=workload.max_switches,
             best_effort=workload.best_effort,
+            process=workload.name,
         )
         for workload in spec.on(gpu)
         for worker, kernels in slots[workload.name].items()

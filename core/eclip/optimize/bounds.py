@@ -10,8 +10,9 @@ of the last two terms. Throughput and energy bound the sum of rates with every m
 hull of the workers' points; `join` closes the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,13 @@ from eclip.optimize.evaluate import TOLERANCE
 from eclip.optimize.mix import Terms, slowdown, stream_cost
 from eclip.optimize.paths import Floats
 from eclip.optimize.problem import Objective, Problem
+
+T = TypeVar("T")
+
+TWELVE = np.linspace(0.0, 1.0, 12)
+
+PRICES = np.concatenate([[0.0], np.geomspace(0.03, 30.0, 19)])
+"""On a whole GPU, in units of the mix's least weighted time (or largest rate)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +56,23 @@ class Bound:
 
 def bound(problem: Problem, mix: Sequence[Terms], node: Node, prices: Floats | None = None) -> Node:
     """The node with its lower bound, over a grid of prices and a finer one around the best."""
-    kept = [within(problem, part, node) for part in mix]
+    kept = _each(mix, lambda part: within(problem, part, node))
     if not all(len(part) for part in kept):
         return replace(node, lower_bound=np.inf)
     grid = price_grid(problem, kept) if prices is None else prices
-    base = [_base(problem, part, node) for part in kept]
+    base = _each(kept, lambda part: _base(problem, part, node))
+    least_time = _least_time(problem, kept, node, grid)
     for _ in range(2):
-        values = _values(problem, kept, base, node, grid)
+        counts = _counts(kept, base, grid)
+        total = _spread(problem, counts)[-1] + _constant(problem, node, grid, least_time)
+        values = objective_above(problem, node, total)
         best = int(values.argmax())
         if values[best] > node.lower_bound:
             node = replace(node, lower_bound=float(values[best]), price=float(grid[best]))
         if not np.isfinite(node.lower_bound):
             return node
-        grid = np.linspace(grid[max(0, best - 1)], grid[min(len(grid) - 1, best + 1)], 12)
+        low, high = grid[max(0, best - 1)], grid[min(len(grid) - 1, best + 1)]
+        grid = low + (high - low) * TWELVE
     return node
 
 
@@ -70,23 +82,22 @@ def price_grid(problem: Problem, mix: Sequence[Terms]) -> Floats:
         scale = sum(part.worker.factor * float(part.time.min()) for part in mix)
     else:
         scale = sum(part.worker.weight * part.worker.base_micros / float(part.time.min()) for part in mix)
-    return np.concatenate([[0.0], np.geomspace(0.03, 30.0, 19) * scale])
+    return PRICES * scale
 
 
 def take_apart(problem: Problem, mix: Sequence[Terms], node: Node) -> Bound:
     """The parts of the node's bound at its price, for points that `within` kept."""
-    costs = [_base(problem, part, node) + node.price * part.share for part in mix]
+    base = _each(mix, lambda part: _base(problem, part, node))
     prices = np.array([node.price])
-    counts = [
-        paths.least(cost, np.zeros(len(cost)), part.group, part.groups, prices)
-        for part, cost in zip(mix, costs, strict=True)
-    ]
+    counts = _counts(mix, base, prices)
+    costs = [cost + node.price * part.share for cost, part in zip(base, mix, strict=True)]
     rest = []
     for index, part in enumerate(mix):
         reach = _spread(problem, counts[:index] + counts[index + 1 :])
         left = (problem.max_streams or 0) - part.group.astype(np.intp)
         rest.append(np.where(left >= 0, reach[np.clip(left, 0, len(reach) - 1), 0], np.inf))
-    return Bound(costs, float(_constant(problem, mix, node, prices)[0]), rest)
+    least_time = _least_time(problem, mix, node, prices)
+    return Bound(costs, float(_constant(problem, node, prices, least_time)[0]), rest)
 
 
 def total_below(problem: Problem, node: Node, objective: float) -> float:
@@ -161,28 +172,40 @@ def _base(problem: Problem, part: Terms, node: Node) -> Floats:
     return -part.worker.weight * part.worker.base_micros / _request(problem, part, rate)
 
 
-def _values(problem: Problem, mix: Sequence[Terms], base: Sequence[Floats], node: Node, prices: Floats) -> Floats:
-    counts = [
-        paths.least(cost, part.share, part.group, part.groups, prices) for part, cost in zip(mix, base, strict=True)
-    ]
-    return objective_above(problem, node, _spread(problem, counts)[-1] + _constant(problem, mix, node, prices))
+def _counts(mix: Sequence[Terms], base: Sequence[Floats], prices: Floats) -> list[Floats]:
+    """Per worker, the least base + price * share, [masked streams spent, prices]."""
+    known: dict[int, Floats] = {}
+    for part, cost in zip(mix, base, strict=True):
+        if id(cost) not in known:
+            known[id(cost)] = paths.least(cost, part.share, prices, part.group, part.groups)
+    return [known[id(cost)] for cost in base]
 
 
-def _constant(problem: Problem, mix: Sequence[Terms], node: Node, prices: Floats) -> Floats:
+def _constant(problem: Problem, node: Node, prices: Floats, least_time: float) -> Floats:
     low, high = (float(slowdown(problem, share)) for share in (node.low, node.high))
     if problem.objective is not Objective.FAIRNESS or low == high:
         return -prices * node.high
     # m(s) has slope 1, so that p (m - m0) = p (s - s0).
-    return -prices * node.low - np.maximum(0.0, prices - _least_time(mix, node, prices)) * (high - low)
+    return -prices * node.low - np.maximum(0.0, prices - least_time) * (high - low)
 
 
-def _least_time(mix: Sequence[Terms], node: Node, prices: Floats) -> float:
-    """X0: a lower bound on the weighted times of combinations in the node."""
+def _least_time(problem: Problem, mix: Sequence[Terms], node: Node, prices: Floats) -> float:
+    """X0: a lower bound on the weighted times of combinations in the node, where the bound asks for it."""
+    if problem.objective is not Objective.FAIRNESS or slowdown(problem, node.low) == slowdown(problem, node.high):
+        return 0.0
     sums = -prices * node.high
-    for part in mix:
-        group = np.zeros(len(part), dtype=np.uint32)
-        sums = sums + paths.least(part.worker.factor * part.time, part.share, group, 1, prices)[0]
+    for least in _each(mix, lambda part: paths.least(part.worker.factor * part.time, part.share, prices)[0]):
+        sums = sums + least
     return max(0.0, float(sums.max()))
+
+
+def _each(mix: Sequence[Terms], of: Callable[[Terms], T]) -> list[T]:
+    """Something of every worker's points, computed once for workers that have the same."""
+    known: dict[int, T] = {}
+    for part in mix:
+        if id(part) not in known:
+            known[id(part)] = of(part)
+    return [known[id(part)] for part in mix]
 
 
 def _spread(problem: Problem, counts: Sequence[Floats]) -> Floats:

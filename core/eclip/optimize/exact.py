@@ -10,9 +10,10 @@ The lower bound is the least over all nodes that are left, so it is valid whenev
 
 from collections.abc import Callable
 
+from eclip.optimize.effort import Effort
 from eclip.optimize.evaluate import evaluate
 from eclip.optimize.problem import Problem
-from eclip.optimize.search import Effort, Search
+from eclip.optimize.search import Search
 from eclip.optimize.solution import Solution
 
 
@@ -23,6 +24,6 @@ def solve(problem: Problem, effort: Effort | None = None, expired: Callable[[], 
     """
     search = Search(problem, effort or Effort(), expired)
     best, lower_bound = search.run()
-    choices = tuple(front.choice(point) for front, point in zip(search.fronts, best.points, strict=True))
+    choices = tuple(front.choice(point) for front, point in zip(search.offers.fronts, best.points, strict=True))
     evaluation = evaluate(problem, choices)
     return Solution(choices, evaluation, min(lower_bound, evaluation.objective))

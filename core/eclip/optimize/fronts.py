@@ -15,7 +15,7 @@ from eclip.optimize.points import Front, Points
 from eclip.optimize.problem import Problem, Worker
 from eclip.optimize.sheets import worthwhile
 
-FULL_BUDGET = 64
+FULL_BUDGET = 48
 """Up to so many kernels a missing switch budget is treated as one of kernels - 1, which says the same."""
 
 
@@ -43,7 +43,7 @@ def subsets(problem: Problem, worker: Worker) -> list[tuple[int, ...]]:
 def exact_front(problem: Problem, worker: Worker, labels: int) -> Front | None:
     """Every choice worth having, or None if that takes more than `labels` partial paths for a set of sizes."""
     front = _empty(problem, worker, slowdown=1.0)
-    if front.merged or front.paths[-1].likely_labels > 2 * labels:
+    if front.merged or front.paths[-1].likely_labels > labels:
         return None
     found = []
     for paths in front.paths:

@@ -5,16 +5,19 @@ Numbers in brackets are the paper's equations (ECLIP, arXiv 2506.12598). Two thi
 - |x[k,c] - x[k-1,c]| in (2) becomes the least y with y >= both differences.
 - beta (1 + alpha) in (4) multiplies two expressions in x. With z[k,c] = x[k,c] alpha it is linear; z is exact because
   x is binary: z <= bound x, sum_c z[k,c] = alpha, and one c per kernel has x = 1.
+
+The objectives that divide by times are not the paper's; `ilp_rates` makes them linear in the same way.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pulp
 
-from eclip.errors import EclipError, InfeasibleError, InputError
+from eclip.errors import EclipError, InfeasibleError
+from eclip.optimize import ilp_rates
 from eclip.optimize.evaluate import evaluate
 from eclip.optimize.problem import Objective, Overlap, Problem, Worker
 from eclip.optimize.solution import Solution
@@ -38,16 +41,10 @@ class _Model:
 
 
 def solve(problem: Problem, time_limit_s: float | None = None) -> Solution:
-    """Least objective within the constraints.
+    """Least objective within the constraints; the time limit is for every program that is solved on the way.
 
-    Raises:
-        InputError: an objective that is not linear in the times (throughput, latency, energy).
-        InfeasibleError: no choices hold all constraints.
+    Raises InfeasibleError: no choices hold all constraints.
     """
-    if problem.objective is not Objective.FAIRNESS:
-        raise InputError(
-            f"objective {problem.objective} divides by times, which is no linear program; use solver exact"
-        )
     program = pulp.LpProblem("eclip", pulp.LpMinimize)
     alpha = program.add_variable("alpha", 0, _largest_alpha(problem))
     models = [_model(program, worker, str(index), alpha) for index, worker in enumerate(problem.workers)]
@@ -56,12 +53,74 @@ def solve(problem: Problem, time_limit_s: float | None = None) -> Solution:
         model.request + problem.hop_micros * model.hops + problem.stream_micros * model.worker.kernels * further
         for model in models
     ]
-    program.setObjective(pulp.lpSum(model.worker.factor * time for model, time in zip(models, requests, strict=True)))
     for constraint in _coupling(problem, models, requests, alpha):
         program += constraint
+    if problem.objective is Objective.FAIRNESS:
+        total = pulp.lpSum(model.worker.factor * time for model, time in zip(models, requests, strict=True))
+        return _solution(problem, models, _least(program, total, time_limit_s))
+    mix = [ilp_rates.Chosen(model.worker, model.x) for model in models]
+    done = ilp_rates.rates(program, problem, mix, alpha.upBound)
+    if problem.objective is not Objective.ENERGY:
+        bound = _least(program, -1 * done, time_limit_s)
+        return _solution(problem, models, None if bound is None else problem.weight / max(-bound, 1e-300))
+    return _least_energy(problem, program, models, done, time_limit_s)
+
+
+def _least_energy(
+    problem: Problem, program: pulp.LpProblem, models: list[_Model], done: Any, time_limit_s: float | None
+) -> Solution:
+    """Power over work done, by Dinkelbach's method: the least power - ratio * work is 0 at the best ratio.
+
+    That of any ratio gives a plan that is better than the ratio, or proves that there is none.
+    """
+    assert problem.power is not None
+    power = _power(problem, program, models)
+    ratio, best = 0.0, None
+    while True:
+        bound = _least(program, power - ratio * done, time_limit_s)
+        found = _solution(problem, models, None)
+        if best is not None and found.objective >= best.objective * (1 - 1e-9):
+            return (
+                best
+                if bound is None
+                else replace(best, lower_bound=min(best.objective, _least_ratio(problem, ratio, bound)))
+            )
+        best, ratio = found, found.objective
+
+
+def _least_ratio(problem: Problem, ratio: float, bound: float) -> float:
+    """No plan has less energy, if none has less power - ratio * work than the bound (at most 0)."""
+    assert problem.power is not None
+    lent = min(float(problem.compute_units), float(sum(worker.sizes[0] for worker in problem.workers)))
+    least = problem.power.idle_watts + problem.power.cu_watts * lent
+    return ratio * least / (least - min(0.0, bound))
+
+
+def _power(problem: Problem, program: pulp.LpProblem, models: list[_Model]) -> Any:
+    """The chip's draw: b is the lesser of the CUs lent and those that there are."""
+    assert problem.power is not None
+    lent = pulp.lpSum(model.average for model in models)
+    most = float(sum(worker.sizes[-1] for worker in problem.workers))
+    busy = program.add_variable("b", 0, problem.compute_units)
+    all_busy = program.add_variable("all_busy", cat=pulp.LpBinary)
+    program += busy >= lent - most * all_busy
+    program += busy >= problem.compute_units * all_busy
+    return problem.power.idle_watts + problem.power.cu_watts * busy
+
+
+def _least(program: pulp.LpProblem, objective: Any, time_limit_s: float | None) -> float | None:
+    """Solves the program for this objective: None if to the end, else the bound that was proven."""
+    program.setObjective(objective)
     limit = {} if time_limit_s is None else {"timeLimit": time_limit_s}
     program.solve(pulp.HiGHS(msg=False, gapRel=0.0, gapAbs=0.0, threads=1, **limit))
-    return _solution(problem, program, models)
+    if program.status == pulp.LpStatusInfeasible:
+        raise InfeasibleError("the ILP has no solution: the objectives, limits and budgets cannot hold together")
+    if program.sol_status not in (pulp.LpSolutionOptimal, pulp.LpSolutionIntegerFeasible):
+        raise EclipError(f"HiGHS found no plan (status {pulp.LpStatus[program.status]}); give it more time")
+    if program.sol_status == pulp.LpSolutionOptimal:
+        return None
+    bound = float(program.solverModel.getInfo().mip_dual_bound)
+    return bound if np.isfinite(bound) else -np.inf
 
 
 def _model(program: pulp.LpProblem, worker: Worker, name: str, alpha: Any) -> _Model:
@@ -95,7 +154,7 @@ def _coupling(problem: Problem, models: list[_Model], requests: list[Any], alpha
     overlap = pulp.lpSum(model.average for model in models)  # (8)
     if problem.overlap is Overlap.CORRECTED:
         overlap = overlap - problem.compute_units
-    yield alpha * problem.compute_units >= overlap  # (6); the objective grows with alpha, so the least is taken
+    yield alpha * problem.compute_units >= overlap  # (6); no objective falls when alpha grows, so the least will do
     for model, request in zip(models, requests, strict=True):
         if model.worker.max_switches is not None:
             yield model.switch_total <= model.worker.max_switches  # (3)
@@ -115,17 +174,10 @@ def _largest_alpha(problem: Problem) -> float:
     return most / problem.compute_units
 
 
-def _solution(problem: Problem, program: pulp.LpProblem, models: list[_Model]) -> Solution:
-    if program.status == pulp.LpStatusInfeasible:
-        raise InfeasibleError("the ILP has no solution: the objectives, limits and budgets cannot hold together")
-    if program.sol_status not in (pulp.LpSolutionOptimal, pulp.LpSolutionIntegerFeasible):
-        raise EclipError(f"HiGHS found no plan (status {pulp.LpStatus[program.status]}); give it more time")
+def _solution(problem: Problem, models: list[_Model], bound: float | None) -> Solution:
     choices = tuple(
         np.array([max(range(len(row)), key=lambda c: row[c].value()) for row in model.x], dtype=np.intp)
         for model in models
     )
     evaluation = evaluate(problem, choices)
-    bound = float(program.solverModel.getInfo().mip_dual_bound)
-    optimal = program.sol_status == pulp.LpSolutionOptimal
-    lower_bound = evaluation.objective if optimal or not np.isfinite(bound) else min(bound, evaluation.objective)
-    return Solution(choices, evaluation, lower_bound)
+    return Solution(choices, evaluation, evaluation.objective if bound is None else min(bound, evaluation.objective))

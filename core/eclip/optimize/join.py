@@ -1,71 +1,69 @@
 """Joins the workers' points: every combination in a node that could beat the incumbent is looked at."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from eclip.optimize import bounds
 from eclip.optimize.bounds import Node
-from eclip.optimize.mix import Terms, slowdown, stream_cost, worth
+from eclip.optimize.combinations import Best, Combinations, Ends
+from eclip.optimize.mix import Terms, slowdown, stream_cost
 from eclip.optimize.paths import Floats
 from eclip.optimize.points import Ints
 from eclip.optimize.problem import Objective, Problem
 
-CHUNK = 1_000_000
-"""Combinations evaluated at one time; bounds the memory."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Best:
-    """A combination: one point per worker."""
-
-    objective: float
-    excess: float
-    """0 if all constraints hold."""
-    points: tuple[int, ...]
-
-    def rank(self) -> tuple[float, float]:
-        """Less missed comes first, then less objective."""
-        return self.excess, self.objective
-
-
-def descend(problem: Problem, mix: list[Terms], start: Best) -> Best:
-    """Improves one worker at a time, given the others, until none can be improved."""
-    best = start
-    improved = True
-    while improved:
-        improved = False
-        for index, part in enumerate(mix):
-            chosen = [np.array([point]) for point in best.points]
-            chosen[index] = np.arange(len(part))
-            found = least(problem, mix, chosen)
-            if found.rank() < best.rank():
-                best, improved = found, True
-    return best
-
 
 def join(
-    problem: Problem, mix: list[Terms], node: Node, incumbent: Best, *, limit: float, most: int
+    problem: Problem, mix: list[Terms], node: Node, incumbent: Best, *, limit: float, stored: int, most: int
 ) -> tuple[Best, bool]:
     """The best combination of total cost <= limit, or the incumbent; and whether all were looked at.
 
-    Gives up when more than `most` combinations of some of the workers would have to be looked at.
+    Gives up when more than `most` would have to be looked at, or more than `stored` of some of the workers kept.
     """
     inside = [np.flatnonzero(bounds.inside(problem, part, node)) for part in mix]
     if not all(len(index) for index in inside):
         return incumbent, True
     parts = [part.take(index) for part, index in zip(mix, inside, strict=True)]
-    best, complete = _Join(problem, parts, node, limit, most).run(incumbent)
+    best, complete = _Join(problem, parts, node, limit).run(incumbent, stored, most)
     if best is incumbent:
         return incumbent, complete
     points = tuple(int(index[point]) for index, point in zip(inside, best.points, strict=True))
     return replace(best, points=points), complete
 
 
+JoinUpTo = Callable[[Node, Best, float], tuple[Best, bool]]
+"""Joins up to an objective: the incumbent after it, and whether all was looked at."""
+
+
+def exhaust(node: Node, incumbent: Best, join_up_to: JoinUpTo, *, patient: bool) -> tuple[Best, float]:
+    """Joins up to the incumbent, or as far as the effort allows; also what that proves about the node."""
+    proven, part = node.lower_bound, 1.0
+    if incumbent.excess > 0:
+        incumbent, complete = join_up_to(node, incumbent, np.inf)
+        if complete:
+            return incumbent, np.inf
+    while part > (1e-4 if patient else 0.5):
+        target = incumbent.target(proven)
+        if proven >= target:
+            return incumbent, np.inf
+        reach = proven + part * (target - proven)
+        best, complete = join_up_to(node, incumbent, reach)
+        improved = best.rank() < incumbent.rank()
+        incumbent = best
+        if complete and part == 1.0 and np.isfinite(incumbent.feasible):
+            return incumbent, np.inf
+        if complete:
+            proven = reach
+            if not improved:
+                return incumbent, proven
+        part = 1.0 if improved else part * 0.3
+    return incumbent, proven
+
+
 class _Join:
-    def __init__(self, problem: Problem, mix: list[Terms], node: Node, limit: float, most: int) -> None:
-        self._problem, self._mix, self._node, self._most = problem, mix, node, most
+    def __init__(self, problem: Problem, mix: list[Terms], node: Node, limit: float) -> None:
+        self._problem, self._mix, self._node = problem, mix, node
         bound = bounds.take_apart(problem, mix, node)
         self._left = limit - bound.constant
         kept = [
@@ -77,32 +75,24 @@ class _Join:
         ]
         self._costs = [cost[points] for cost, points in zip(bound.costs, self._kept, strict=True)]
 
-    def run(self, incumbent: Best) -> tuple[Best, bool]:
+    def run(self, incumbent: Best, stored: int, most: int) -> tuple[Best, bool]:
         if not all(len(points) for points in self._kept):
             return incumbent, True
-        first, *others = sorted(range(len(self._mix)), key=lambda index: len(self._kept[index]))
-        partial = _Partial({first: self._kept[first]}, self._costs[first])
-        for position, index in enumerate(others, start=1):
-            left = self._left - sum(float(self._costs[later][0]) for later in others[position:])
-            if partial.pairs(self._costs[index], left) > self._most:
+        # The worker with most points comes last: its combinations are looked at and never stored.
+        *order, last = sorted(range(len(self._mix)), key=lambda index: len(self._kept[index]))
+        partial = _Partial({}, np.zeros(1))
+        for position, index in enumerate(order):
+            later = [*order[position + 1 :], last]
+            left = self._left - sum(float(self._costs[worker][0]) for worker in later)
+            if partial.pairs(self._costs[index], left) > stored:
                 return incumbent, False
-            if position == len(others):
-                return self._finish(partial, index, incumbent), True
             partial = partial.grow(index, self._kept[index], self._costs[index], left)
             partial = _undominated(self._problem, self._mix, self._node, partial)
-        return self._best_of(partial, incumbent), True
-
-    def _finish(self, partial: "_Partial", index: int, incumbent: Best) -> Best:
-        points, costs = self._kept[index], self._costs[index]
-        for part in partial.parts(costs, self._left):
-            incumbent = self._best_of(part.grow(index, points, costs, self._left), incumbent)
-        return incumbent
-
-    def _best_of(self, partial: "_Partial", incumbent: Best) -> Best:
-        if not len(partial.cost):
-            return incumbent
-        found = least(self._problem, self._mix, [partial.chosen[index] for index in range(len(self._mix))])
-        return min(incumbent, found, key=Best.rank)
+        if partial.pairs(self._costs[last], self._left) > most:
+            return incumbent, False
+        ends = Ends(last, self._kept[last], self._costs[last])
+        found = Combinations(self._problem, self._mix).least(partial.chosen, partial.cost, ends, self._left)
+        return (incumbent if found is None else min(incumbent, found, key=Best.rank)), True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,23 +113,6 @@ class _Partial:
         right = np.arange(len(left)) - np.repeat(np.cumsum(counts) - counts, counts)
         chosen = {worker: at[left] for worker, at in self.chosen.items()}
         return _Partial({**chosen, index: points[right]}, self.cost[left] + costs[right])
-
-    def parts(self, costs: Floats, limit: float) -> Iterator["_Partial"]:
-        """Slices whose combinations with one more worker are about CHUNK."""
-        counts = np.searchsorted(costs, limit - self.cost, side="right")
-        pieces = np.cumsum(counts) // CHUNK
-        for piece in np.unique(pieces):
-            inside = pieces == piece
-            yield _Partial({worker: at[inside] for worker, at in self.chosen.items()}, self.cost[inside])
-
-
-def least(problem: Problem, mix: list[Terms], chosen: list[Ints]) -> Best:
-    """The best of these combinations; chosen[w] holds indices into mix[w], broadcast together."""
-    value = worth(problem, mix, chosen)
-    fewest = value.excess.min()
-    best = int(np.where(value.excess == fewest, value.objective, np.inf).argmin())
-    at = tuple(int(index[best if len(index) > 1 else 0]) for index in chosen)
-    return Best(float(value.objective[best]), float(value.excess[best]), at)
 
 
 def _undominated(problem: Problem, mix: list[Terms], node: Node, partial: _Partial) -> _Partial:

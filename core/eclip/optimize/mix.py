@@ -1,4 +1,4 @@
-"""The workers' points as arrays, and what a combination of them is worth: `evaluate` in vector form.
+"""The workers' points as arrays.
 
 Everything about a mix follows from few numbers per worker: time, average size, hops, sizes in use, masked streams.
 """
@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from eclip.optimize.evaluate import TOLERANCE
 from eclip.optimize.paths import Floats
 from eclip.optimize.points import Front, Ints, Points
-from eclip.optimize.problem import Objective, Overlap, Problem, Worker
+from eclip.optimize.problem import Overlap, Problem, Worker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,45 +93,3 @@ def slowdown(problem: Problem, share: float | Floats) -> Floats:
 def stream_cost(problem: Problem) -> float:
     """What one further stream in use adds to the sum of weighted quotients."""
     return problem.stream_micros * sum(worker.factor * worker.kernels for worker in problem.workers)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Worth:
-    """Of combinations of points, arrays of equal length."""
-
-    objective: Floats
-    excess: Floats
-    """By how much constraints are missed, summed as fractions of their limits; 0 where all hold."""
-
-
-def worth(problem: Problem, mix: list[Terms], chosen: list[Ints]) -> Worth:
-    """Objective and feasibility of combinations; chosen[w] holds indices into mix[w], broadcast together."""
-    share = sum((part.share[index] for part, index in zip(mix, chosen, strict=True)), start=np.zeros(1))
-    further = sum((part.further[index] for part, index in zip(mix, chosen, strict=True)), start=np.zeros(1, np.intp))
-    rate = slowdown(problem, share)
-    total: Floats = np.zeros(1)
-    excess: Floats = np.zeros(1)
-    for part, index in zip(mix, chosen, strict=True):
-        worker = part.worker
-        request = rate * part.time[index] + part.toll[index]
-        if problem.stream_micros:
-            request = request + problem.stream_micros * worker.kernels * further
-        if worker.latency_micros is not None:
-            late = request / worker.latency_micros - 1.0
-            excess = excess + np.where(late > TOLERANCE, late, 0.0)
-        fair = problem.objective is Objective.FAIRNESS
-        total = total + (request * worker.factor if fair else worker.weight * worker.base_micros / request)
-    if problem.max_streams is not None:
-        masked = sum((part.masked[index] for part, index in zip(mix, chosen, strict=True)), start=np.zeros(1, np.intp))
-        excess = excess + np.maximum(0, masked - problem.max_streams)
-    return Worth(_objective(problem, total, share), np.broadcast_to(excess, total.shape))
-
-
-def _objective(problem: Problem, total: Floats, share: Floats) -> Floats:
-    if problem.objective is Objective.FAIRNESS:
-        return total
-    if problem.objective is Objective.ENERGY:
-        assert problem.power is not None
-        lent = np.minimum(1.0, share) * problem.compute_units
-        return (problem.power.idle_watts + problem.power.cu_watts * lent) / total
-    return problem.weight / total

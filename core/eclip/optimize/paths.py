@@ -1,38 +1,20 @@
 """Paths through one worker's kernels: the native searches of native/planner, as numpy functions."""
 
 import ctypes
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-import eclip
 from eclip.errors import EclipError
+from eclip.optimize import native
 from eclip.optimize.problem import Choice, Times
 
 Floats = npt.NDArray[np.float64]
 
 UNLIMITED = math.inf
-
-
-class _Paths(ctypes.Structure):
-    _fields_ = (
-        ("micros", ctypes.c_void_p),
-        ("steps", ctypes.c_void_p),
-        ("kernels", ctypes.c_uint32),
-        ("sizes", ctypes.c_uint32),
-        ("levels", ctypes.c_uint32),
-        ("circular", ctypes.c_uint32),
-        ("hop_micros", ctypes.c_double),
-    )
-
-
-class _Window(ctypes.Structure):
-    _fields_ = (("price", ctypes.c_double), ("limit", ctypes.c_double), ("max_labels", ctypes.c_uint64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +68,7 @@ class Paths:
         self._max_switches = max_switches
         self.hop_micros = hop_micros
         levels = 0 if max_switches is None else min(max_switches, self.kernels - 1) + 1
-        self._native = _Paths(
+        self._native = native.Paths(
             self._micros.ctypes.data,
             self._steps.ctypes.data,
             self.kernels,
@@ -95,7 +77,7 @@ class Paths:
             hop_micros > 0,
             hop_micros,
         )
-        self.classes = int(_library().eclip_paths_classes(ctypes.byref(self._native)))
+        self.classes = int(native.library().eclip_paths_classes(ctypes.byref(self._native)))
 
     @property
     def least_area(self) -> int:
@@ -114,8 +96,13 @@ class Paths:
         steps = np.ascontiguousarray(prices * self.unit)
         shape = (self.classes, len(prices))
         time, area, hops = np.empty(shape), np.zeros(shape), np.zeros(shape)
-        _library().eclip_paths_sweep(
-            ctypes.byref(self._native), _address(steps), len(prices), _address(time), _address(area), _address(hops)
+        native.library().eclip_paths_sweep(
+            ctypes.byref(self._native),
+            native.address(steps),
+            len(prices),
+            native.address(time),
+            native.address(area),
+            native.address(hops),
         )
         return Sweep(time, area * self.unit + self.least_area, hops)
 
@@ -127,9 +114,9 @@ class Paths:
         """Column i has the area `least_area` + i * `unit`. None when the window's labels did not suffice."""
         time = np.empty((self.classes, self.range))
         hops = np.empty((1, self.range))
-        native = self._window(window or Window())
-        labels = _library().eclip_paths_front(
-            ctypes.byref(self._native), ctypes.byref(native), self.range, _address(time), _address(hops)
+        kept = self._window(window or Window())
+        labels = native.library().eclip_paths_front(
+            ctypes.byref(self._native), ctypes.byref(kept), self.range, native.address(time), native.address(hops)
         )
         if labels < 0:
             return None
@@ -139,62 +126,38 @@ class Paths:
     def trace(self, hops: int, area: int, window: Window | None = None) -> Choice:
         """The path of least time in a class with exactly this area (CUs summed over kernels)."""
         choice = np.empty(self.kernels, dtype=np.uint8)
-        native = self._window(window or Window())
-        failed = _library().eclip_paths_trace(
+        kept = self._window(window or Window())
+        failed = native.library().eclip_paths_trace(
             ctypes.byref(self._native),
-            ctypes.byref(native),
+            ctypes.byref(kept),
             self.range,
             hops,
             (area - self.least_area) // self.unit,
-            _address(choice),
+            native.address(choice),
         )
         if failed:
             raise EclipError(f"no path of area {area} with at most {hops} hops in the window")
         return choice.astype(np.intp)
 
-    def _window(self, window: Window) -> _Window:
+    def _window(self, window: Window) -> native.Window:
         limit = window.limit - window.price * self.least_area
-        return _Window(window.price * self.unit, limit, window.max_labels)
+        return native.Window(window.price * self.unit, limit, window.max_labels)
 
 
-def least(cost: Floats, share: Floats, group: npt.NDArray[np.uint32], groups: int, prices: Floats) -> Floats:
+def least(
+    cost: Floats, share: Floats, prices: Floats, group: npt.NDArray[np.uint32] | None = None, groups: int = 1
+) -> Floats:
     """The least cost + price * share per group and price, shape [groups, prices]; infinite for an empty group."""
     cost, share, prices = (np.ascontiguousarray(array, dtype=np.float64) for array in (cost, share, prices))
     found = np.empty((groups, len(prices)))
-    _library().eclip_points_least(
-        _address(cost),
-        _address(share),
-        _address(group),
+    native.library().eclip_points_least(
+        native.address(cost),
+        native.address(share),
+        None if group is None else native.address(group),
         len(cost),
-        _address(prices),
+        native.address(prices),
         len(prices),
         groups,
-        _address(found),
+        native.address(found),
     )
     return found
-
-
-def _address(array: npt.NDArray[np.float64] | npt.NDArray[np.uint32] | npt.NDArray[np.uint8]) -> int:
-    return int(array.ctypes.data)
-
-
-@functools.cache
-def _library() -> ctypes.CDLL:
-    path = Path(eclip.__file__).parent / "native" / "libeclip_planner.so"
-    try:
-        library = ctypes.CDLL(str(path))
-    except OSError as error:
-        raise EclipError(
-            f"the planner's native part cannot be loaded from {path}: {error}; run `make native`"
-        ) from error
-    pointer = ctypes.c_void_p
-    library.eclip_paths_classes.restype = ctypes.c_uint32
-    library.eclip_paths_sweep.argtypes = [pointer, pointer, ctypes.c_uint32, pointer, pointer, pointer]
-    library.eclip_paths_sweep.restype = None
-    library.eclip_paths_front.restype = ctypes.c_int64
-    library.eclip_paths_front.argtypes = [pointer, pointer, ctypes.c_uint32, pointer, pointer]
-    count = ctypes.c_uint32
-    library.eclip_points_least.argtypes = [pointer, pointer, pointer, count, pointer, count, count, pointer]
-    library.eclip_points_least.restype = None
-    library.eclip_paths_trace.argtypes = [pointer, pointer, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32, pointer]
-    return library

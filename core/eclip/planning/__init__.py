@@ -22,15 +22,14 @@ from eclip.optimize.evaluate import WorkerEvaluation
 from eclip.optimize.problem import Choice, Objective, Problem
 from eclip.optimize.solution import Solution
 from eclip.plan import Group, MixPlan, Plan, Stream, WorkerPlan
-from eclip.planning import mixes, strategies
+from eclip.planning import mixes, strategies, streams
 from eclip.planning.mixes import MAX_SWITCHES, Options, Workload
+from eclip.planning.streams import Held
 from eclip.planning.variants import active_sets
 
 __all__ = ["MAX_SWITCHES", "STRATEGIES", "Options", "Workload", "make_plan"]
 
 STRATEGIES = tuple(strategies.STRATEGIES)
-
-Streams = tuple[tuple[Stream, ...], ...]
 
 
 def make_plan(gpu: Gpu, product: Product, workers: Sequence[Workload], options: Options | None = None) -> MixPlan:
@@ -42,7 +41,11 @@ def make_plan(gpu: Gpu, product: Product, workers: Sequence[Workload], options: 
     """
     options = options or Options()
     mixes.check(gpu, workers, options)
-    nameless = tuple(replace(worker, name=str(index)) for index, worker in enumerate(workers))
+    processes = [worker.process or worker.name for worker in workers]
+    nameless = tuple(
+        replace(worker, name=str(index), process=str(processes.index(processes[index])))
+        for index, worker in enumerate(workers)
+    )
     names = {str(index): worker.name for index, worker in enumerate(workers)}
     try:
         return _renamed(_cached(gpu, product, nameless, options), names)
@@ -56,12 +59,48 @@ def _mix_plan(gpu: Gpu, product: Product, workers: tuple[Workload, ...], options
         raise InputError("objective latency needs a latency objective for at least one worker")
     full, *parts = active_sets([worker.name for worker in workers])
     allowed = dict(zip((worker.name for worker in workers), mixes.sizes(gpu, workers, options), strict=True))
-    variants = {full: _plan(gpu, product, workers, options, allowed=allowed, known={})}
+    held = Held({worker.name: worker.process or worker.name for worker in workers})
+    variants = {full: _full_plan(gpu, product, workers, options, allowed=allowed, held=held)}
     known = {worker.name: worker.streams for worker in variants[full].workers}
     for part in parts:
         active = tuple(worker for worker in workers if worker.name in part)
-        variants[part] = _plan(gpu, product, active, options, allowed=allowed, known=known)
+        plan = _plan(gpu, product, active, options, allowed=allowed, known=known)
+        if held.excess(plan):
+            # With what exists already; at worst, each keeps to its part of the full plan.
+            fewer = {name: _existing(gpu, allowed[name], mine) for name, mine in known.items()}
+            plan = _plan(gpu, product, active, options, allowed=fewer, known=known, only_known=True)
+        held.add(plan)
+        variants[part] = plan
     return MixPlan(tuple(worker.name for worker in workers), variants)
+
+
+def _full_plan(
+    gpu: Gpu,
+    product: Product,
+    workers: tuple[Workload, ...],
+    options: Options,
+    *,
+    allowed: dict[str, tuple[int, ...]],
+    held: Held,
+) -> Plan:
+    """The plan for all workers, with no more masked streams than every process can hold."""
+    plan = _plan(gpu, product, workers, options, allowed=allowed, known={})
+    lower_bound = plan.lower_bound
+    while excess := held.excess(plan):
+        fewer = sum(len(worker.streams) for worker in plan.workers) - excess
+        with suppress(InfeasibleError):
+            plan = _plan(gpu, product, workers, replace(options, max_streams=fewer), allowed=allowed, known={})
+            continue
+        break
+    held.add(plan)
+    # What is best without regard to the processes bounds what is best for them.
+    return replace(plan, lower_bound=lower_bound)
+
+
+def _existing(gpu: Gpu, allowed: Sequence[int], known: Sequence[Stream]) -> tuple[int, ...]:
+    """The sizes for which a worker needs no further masked stream."""
+    sizes = {gpu.compute_units, *(stream.compute_units for stream in known)}
+    return tuple(size for size in allowed if size in sizes)
 
 
 _cached = lru_cache(maxsize=64)(_mix_plan)
@@ -75,6 +114,7 @@ def _plan(
     *,
     allowed: dict[str, tuple[int, ...]],
     known: dict[str, tuple[Stream, ...]],
+    only_known: bool = False,
 ) -> Plan:
     """The plan for these workers active; `known` are the streams of the plan for all."""
     problem = mixes.problem(gpu, product, workers, options, [allowed[worker.name] for worker in workers])
@@ -83,13 +123,18 @@ def _plan(
     millis = (time.perf_counter() - started) * 1e3
     asked = list(zip(problem.workers, solution.evaluation.workers, solution.choices, strict=True))
     sizes = [[worker.sizes[size] for size in part.sizes_in_use] for worker, part, _ in asked]
-    streams = _streams(gpu, product, sizes, [known.get(worker.name, ()) for worker in workers])
+    existing = [known.get(worker.name, ()) for worker in workers]
+    placed = streams.choose(gpu, product, sizes, existing, only_known=only_known)
     groups = [_groups(worker.sizes, choice) for worker, _, choice in asked]
-    placed = zip(workers, groups, streams, strict=True)
     predicted = predict.predict(
-        gpu, product, [predict.PlannedWorker(worker.profile, mine, own) for worker, mine, own in placed]
+        gpu,
+        product,
+        [
+            predict.PlannedWorker(worker.profile, mine, own)
+            for worker, mine, own in zip(workers, groups, placed, strict=True)
+        ],
     )
-    parts = zip(workers, groups, streams, solution.evaluation.workers, predicted, strict=True)
+    parts = zip(workers, groups, placed, solution.evaluation.workers, predicted, strict=True)
     return Plan(
         product=product.name,
         strategy=options.strategy,
@@ -146,30 +191,6 @@ def _solver(options: Options) -> Callable[[Problem], Solution]:
         return exact.solve
     deadline = time.monotonic() + options.time_limit_s
     return lambda problem: exact.solve(problem, expired=lambda: time.monotonic() > deadline)
-
-
-def _streams(
-    gpu: Gpu, product: Product, sizes: Sequence[Sequence[int]], known: Sequence[tuple[Stream, ...]]
-) -> Streams:
-    """A layout for the sizes in use; the streams that exist already, where they share no more CUs."""
-    masked = [[size for size in mine if size < gpu.compute_units] for mine in sizes]
-    fresh = layout.layout(gpu, product, masked)
-    by_size = [{stream.compute_units: stream for stream in streams} for streams in known]
-    if not all(set(mine) <= set(have) for mine, have in zip(masked, by_size, strict=True)):
-        return fresh
-    reused = tuple(tuple(have[size] for size in mine) for mine, have in zip(masked, by_size, strict=True))
-    return reused if _shared(reused) <= _shared(fresh) else fresh
-
-
-def _shared(streams: Streams) -> int:
-    """CUs shared, summed over all pairs (a stream of one worker, a stream of another)."""
-    return sum(
-        (one.cu_set & other.cu_set).bit_count()
-        for index, mine in enumerate(streams)
-        for theirs in streams[index + 1 :]
-        for one in mine
-        for other in theirs
-    )
 
 
 def _groups(sizes: Sequence[int], choice: Choice) -> tuple[Group, ...]:

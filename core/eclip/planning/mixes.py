@@ -39,6 +39,8 @@ class Workload:
     """Of one request. None: no budget. ``inherit``: as the options say."""
     best_effort: bool = False
     """Planned with what leaves every realtime objective feasible, and hardly any weight against realtime workers."""
+    process: str = ""
+    """Workers of one process share its masked streams. Empty: a process of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The two solvers agree on every instance that both solve."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eclip.errors import InfeasibleError, InputError
+from eclip.errors import InfeasibleError
 from eclip.optimize import exact, ilp
 from eclip.optimize.problem import Objective, Problem, Worker
 
@@ -42,6 +43,22 @@ def test_the_ilp_finds_what_prices_cannot() -> None:
     assert ilp.solve(Problem(workers, 60)).objective == pytest.approx(3.009)
 
 
-def test_an_objective_that_is_not_linear_is_refused(build: Any) -> None:
-    with pytest.raises(InputError, match="throughput"):
-        ilp.solve(build(0, (2,), loose=True, objective=Objective.THROUGHPUT))
+@pytest.mark.parametrize("objective", [Objective.THROUGHPUT, Objective.ENERGY])
+@given(seed=st.integers(0, 10_000), kernels=st.sampled_from([(1,), (1, 1), (1, 1, 1), (5,), (2, 3)]))
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_both_solvers_agree_on_objectives_that_divide_by_times(
+    build: Any, objective: Objective, seed: int, kernels: tuple[int, ...]
+) -> None:
+    problem = build(seed, kernels, objective=objective)
+    if any(worker.latency_micros is not None for worker in problem.workers) and objective is Objective.THROUGHPUT:
+        problem = replace(problem, objective=Objective.LATENCY)
+    try:
+        reference = ilp.solve(problem)
+    except InfeasibleError:
+        with pytest.raises(InfeasibleError):
+            exact.solve(problem)
+        return
+
+    assert reference.evaluation.violations == ()
+    assert exact.solve(problem).objective == pytest.approx(reference.objective, rel=1e-6)
+    assert reference.gap == 0.0

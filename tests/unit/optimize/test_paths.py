@@ -116,6 +116,6 @@ def test_a_path_that_does_not_exist_is_an_error(times: np.ndarray) -> None:
 
 def test_the_least_cost_is_found_per_group_and_price() -> None:
     cost, share = np.array([5.0, 1.0, 9.0]), np.array([0.0, 2.0, 0.0])
-    found = least(cost, share, np.array([0, 0, 2], dtype=np.uint32), 3, np.array([0.0, 4.0]))
+    found = least(cost, share, np.array([0.0, 4.0]), np.array([0, 0, 2], dtype=np.uint32), 3)
 
     assert found.tolist() == [[1.0, 5.0], [np.inf, np.inf], [9.0, 9.0]]

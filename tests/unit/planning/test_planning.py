@@ -1,6 +1,8 @@
 """From profiles to plans: sizes, streams, variants, classes, and what is refused."""
 
 import itertools
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +10,9 @@ import pytest
 from eclip import planning
 from eclip.documents.profile import KernelCall, KernelProfile
 from eclip.errors import InfeasibleError, InputError
-from eclip.gpu import masks, products
-from eclip.planning import Options, Workload
+from eclip.gpu import budgets, masks, products
+from eclip.planning import Options, Workload, streams
+from eclip.slot import records
 
 GPU = products.gpu_for("MI50")
 PRODUCT = products.product("MI50")
@@ -244,3 +247,52 @@ def test_sizes_that_cannot_be_nested_give_way_to_the_best_that_can() -> None:
         assert {stream.compute_units for stream in worker.streams} in ({26}, {28})
     assert 0 < full.lower_bound <= full.objective
     assert full.gap <= 1e-6
+
+
+PHASED = profile((800.0, 640.0, 600.0, 590.0), (800.0, 400.0, 390.0, 380.0), (800.0, 700.0, 300.0, 290.0))
+
+
+def held(made: Any, names: set[str]) -> int:
+    """Masked streams that a process of these workers creates."""
+    every = [worker for variant in made.variants.values() for worker in variant.workers if worker.name in names]
+    return len({stream.cu_set for worker in every for stream in worker.streams})
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Sets how many masked streams a process can hold."""
+
+    def hold(count: int) -> None:
+        planning._cached.cache_clear()
+        monkeypatch.setattr(streams, "PROCESS_STREAMS", count)
+
+    return hold
+
+
+@pytest.mark.parametrize("count", [6, 3])
+def test_the_streams_of_one_process_fit_its_slot_over_all_variants(room: Callable[[int], None], count: int) -> None:
+    """6: parts of the mix make do with streams that exist. 3: the plan for all workers takes fewer, too."""
+    names = set("abcd")
+    apart = tuple(Workload(name, PHASED) for name in sorted(names))
+    free = plan(*apart, hop_micros=0.0, stream_micros=0.0)
+    assert held(free, names) > 6
+
+    room(count)
+    together = tuple(replace(worker, process="server") for worker in apart)
+    made = plan(*together, hop_micros=0.0, stream_micros=0.0)
+    room(budgets.PROCESS_STREAMS)
+
+    assert 0 < held(made, names) <= count
+    assert made.full.lower_bound <= free.full.objective <= made.full.objective
+
+
+def test_a_process_that_cannot_hold_its_streams_is_named(room: Callable[[int], None]) -> None:
+    room(2)
+    workers = tuple(Workload(name, profile(FLAT), process="server", limits=(15, 45)) for name in "abc")
+    with pytest.raises(InfeasibleError, match="process server: its plans use 3 masked streams, one process holds at"):
+        plan(*workers, strategy="static-split")
+    room(budgets.PROCESS_STREAMS)
+
+
+def test_a_slot_has_room_for_as_many_streams_as_a_plan_may_give_a_process() -> None:
+    assert budgets.PROCESS_STREAMS == records.STREAMS
