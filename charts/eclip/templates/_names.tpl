@@ -78,3 +78,13 @@ tolerations: {{- toYaml . | nindent 0 }}
 affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
+
+{{/* Of plugin and agent. */}}
+{{- define "eclip.nodeSecurity" -}}
+{{- if .Values.node.privileged -}}
+privileged: true
+readOnlyRootFilesystem: true
+{{- else -}}
+{{ include "eclip.containerSecurity" . }}
+{{- end -}}
+{{- end -}}

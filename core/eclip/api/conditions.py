@@ -36,7 +36,6 @@ class PolicyReason(StrEnum):
     """Reasons of a policy's conditions."""
 
     ACCEPTED = "Accepted"
-    INVALID = "Invalid"
     CONFLICTED = "Conflicted"
     NO_CONFLICT = "NoConflict"
     INFEASIBLE = "Infeasible"
@@ -82,7 +81,6 @@ class NodeReason(StrEnum):
 
     VALID = "Valid"
     INVALID = "Invalid"
-    NOT_FOUND = "NotFound"
     REGISTERED = "Registered"
     NOT_RUNNING = "NotRunning"
     NOT_REGISTERED = "NotRegistered"

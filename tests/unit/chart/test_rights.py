@@ -45,6 +45,15 @@ def test_no_container_is_privileged_or_may_become_so(everything: Objects) -> Non
             assert container["name"] == PROGRAM or security["readOnlyRootFilesystem"] is True
 
 
+def test_plugin_and_agent_are_privileged_only_on_request(render: Render) -> None:
+    pod = one(render({"node": {"privileged": True}}), "DaemonSet", "-node")["spec"]["template"]["spec"]
+
+    assert {container["name"] for container in containers(pod) if container["securityContext"].get("privileged")} == {
+        "plugin",
+        "agent",
+    }
+
+
 def test_the_operator_is_nobody(everything: Objects) -> None:
     pod = one(everything, "Deployment", "-operator")["spec"]["template"]["spec"]
 
@@ -108,7 +117,7 @@ def test_the_agents_rights_are_these_and_no_others(everything: Objects) -> None:
     }
 
 
-def test_the_operator_cannot_look_at_all_pods_nor_write_anything_but_its_own(everything: Objects) -> None:
+def test_the_operator_writes_nothing_but_its_own_and_reads_no_secrets(everything: Objects) -> None:
     granted = rights(one(everything, "ClusterRole", "-operator"))
     writes = {(resource, verb) for resource, verb in granted if verb not in ("get", "list", "watch")}
 
