@@ -7,7 +7,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from eclip import atomic, node
+from eclip import node
 from eclip.errors import EclipError
 from eclip.node.record import Injection, Record
 from eclip.slot import Slot
@@ -56,20 +56,25 @@ def make(
     with Slot.create(state, slot, record.allocation, laid_out) as made:
         folder = made.folder
     try:
-        atomic.write(folder / node.RECORD, record.text())
-        _keep(folder)
-    except (EclipError, OSError) as error:
+        _write(folder / node.RECORD, record.text())
+    except OSError as error:
         # Nobody was told of it.
         shutil.rmtree(folder, ignore_errors=True)
-        raise EclipError(f"slot {slot}: allocation {record.allocation} cannot be recorded: {error}") from error
+        raise EclipError(f"slot {slot}: allocation {record.allocation} cannot be recorded: {error.strerror}") from error
     return folder, record
 
 
-def _keep(folder: Path) -> None:
-    """Kubelet replays our answer after a power cut: the record has to be there then."""
-    for path in (folder / node.RECORD, folder, folder.parent, folder.parent.parent):
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(file)
-        finally:
-            os.close(file)
+def _write(path: Path, text: str) -> None:
+    """Kubelet replays our answer after a power cut: the record has to be there then, and all that was made before."""
+    unfinished = path.with_name(f".{path.name}.new")
+    with unfinished.open("w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o644)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -79,10 +79,9 @@ def test_a_plugin_that_was_killed_knows_what_is_in_use(one: Any) -> None:
 KILLED_BEFORE_THE_RECORD = """
 import os, signal, sys
 from pathlib import Path
-from eclip import atomic
 from eclip.node.record import Injection
 from eclip_device_plugin import allocations
-atomic.write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+allocations._write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 state, slot = Path(sys.argv[1]), sys.argv[2]
 allocations.make(state, slot, "abc", whole=False, library="1", injection=Injection.PRELOAD, ceiling=None)
 """
