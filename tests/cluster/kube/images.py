@@ -2,11 +2,14 @@
 
 import fcntl
 import hashlib
+import io
+import json
 import os
 import re
 import shutil
+import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +23,15 @@ SUITE = "bookworm"
 BUILD_WITHIN_S = 1800.0
 ARCHIVES = 3
 """Versions of an image that are kept; one may be on its way into a node while the next is made."""
+APT = """APT::Install-Recommends "false";
+APT::Keep-Downloaded-Packages "false";
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+"""
+DPKG = "".join(f"path-exclude /usr/share/{part}/*\n" for part in ("doc", "man", "locale", "info"))
+"""As in Debian's own images: what installs packages later leaves nothing but them."""
 UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "var/cache/apt", "var/lib/apt/lists")
+_MADE = f"localhost/eclip-base:{hashlib.sha256((APT + DPKG + ''.join(UNUSED)).encode()).hexdigest()[:12]}"
 
 
 def buildah(*arguments: str | Path, within: float = BUILD_WITHIN_S) -> str:
@@ -46,7 +57,7 @@ def build(name: str, dockerfile: Path, context: Path, **arguments: str) -> None:
     given = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
     options = ("--layers", "--pull-never", "--quiet", "-f", dockerfile, "-t", name)
     with _alone(), tempfile.TemporaryDirectory() as folder:
-        if not _exists(BASE):
+        if not _exists(_MADE):
             _make_base()
         buildah("build", *options, *given, *host_settings.mounts(Path(folder)), context)
 
@@ -61,6 +72,44 @@ def archive(name: str) -> Path:
         for one in sorted(file.parent.glob(f"{stem}-*.tar"), key=lambda one: one.stat().st_mtime)[:-ARCHIVES]:
             one.unlink()
     return kept
+
+
+def together(archives: Iterable[Path]) -> Path:
+    """One archive of several, in which a layer that they share is there once."""
+    given = list(archives)
+    key = hashlib.sha256("".join(one.name for one in given).encode()).hexdigest()[:16]
+    file = cache() / "archives" / f"together-{key}.tar"
+    for older in file.parent.glob("together-*.tar"):
+        if older != file:
+            older.unlink(missing_ok=True)
+
+    def make(fresh: str) -> None:
+        manifest: list[object] = []
+        with tarfile.open(fresh, "w") as target:
+            seen: set[str] = set()
+            for one in given:
+                manifest += _copy(one, target, seen)
+            content = json.dumps(manifest).encode()
+            entry = tarfile.TarInfo("manifest.json")
+            entry.size = len(content)
+            target.addfile(entry, io.BytesIO(content))
+
+    return _kept(file, make)
+
+
+def _copy(archive: Path, target: tarfile.TarFile, seen: set[str]) -> list[object]:
+    """Copies layers and configurations that are new; what the archive's manifest says."""
+    with tarfile.open(archive) as source:
+        for entry in source:
+            # Links and the rest serve formats of long ago.
+            if entry.isfile() and entry.name not in seen and entry.name.endswith((".tar", ".json")):
+                seen.add(entry.name)
+                if entry.name != "manifest.json":
+                    target.addfile(entry, source.extractfile(entry))
+        seen.discard("manifest.json")
+        manifest = source.extractfile("manifest.json")
+        assert manifest is not None
+        return list(json.load(manifest))
 
 
 def pause() -> Path:
@@ -81,7 +130,7 @@ def pause() -> Path:
 def base() -> Path:
     """The archive of the Debian that the images are built on."""
     with _alone():
-        if not _exists(BASE):
+        if not _exists(_MADE):
             _make_base()
     return archive(BASE)
 
@@ -111,8 +160,10 @@ def _make_base() -> None:
         run("debootstrap", "--variant=minbase", SUITE, folder / "root", *_mirror(), within=BUILD_WITHIN_S)
         for part in UNUSED:
             shutil.rmtree(folder / "root" / part, ignore_errors=True)
+        (folder / "root/etc/apt/apt.conf.d/image").write_text(APT)
+        (folder / "root/etc/dpkg/dpkg.cfg.d/image").write_text(DPKG)
         (folder / "Dockerfile").write_text('FROM scratch\nCOPY root /\nCMD ["bash"]\n')
-        buildah("build", "--quiet", "-t", BASE, folder)
+        buildah("build", "--quiet", "-t", _MADE, "-t", BASE, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

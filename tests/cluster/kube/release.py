@@ -23,10 +23,10 @@ def image(name: str) -> str:
     return f"localhost/eclip-{name}:{version()}"
 
 
-def archives() -> list[Path]:
-    """All images as files that nodes can load, built as far as something changed."""
+def archive() -> Path:
+    """All images as one file that nodes can load, built as far as something changed."""
     run("make", "--no-print-directory", "-C", ROOT, "image-context", within=CONTEXT_WITHIN_S)
     for name in NAMES:
         arguments = {"NODE_IMAGE": image("node")} if name == "emulator" else {}
         images.build(image(name), ROOT / "images" / name / "Dockerfile", ROOT / "build" / "images", **arguments)
-    return [images.archive(image(name)) for name in NAMES]
+    return images.together(images.archive(image(name)) for name in NAMES)

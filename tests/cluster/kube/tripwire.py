@@ -5,10 +5,10 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
+from aiohttp import ClientConnectionResetError, ClientSession, ClientTimeout, TCPConnector, web
 
 from kube.bare import BareApi
 
@@ -61,11 +61,14 @@ class Tripwire:
                 await answer.read()
                 self._spring()
                 raise web.HTTPServiceUnavailable
+            if self.shut and not tripped:
+                raise web.HTTPServiceUnavailable
             kept = {key: value for key, value in answer.headers.items() if key.lower() not in HOP_BY_HOP}
             response = web.StreamResponse(status=answer.status, headers=kept)
-            await response.prepare(request)
-            async for chunk in answer.content.iter_any():
-                await response.write(chunk)
+            with suppress(ClientConnectionResetError):  # the client is dead
+                await response.prepare(request)
+                async for chunk in answer.content.iter_any():
+                    await response.write(chunk)
             return response
 
     def _spring(self) -> None:
