@@ -178,7 +178,8 @@ def test_killing_processes_at_any_moment_leaves_the_chip_whole(make_gpu: MakeGpu
     programs.run(gpu, "sharing")
 
 
-IN_ITS_OWN = ("/usr/bin/unshare", "--pid", "--fork", "--kill-child=KILL")
+AS_ROOT = () if os.getuid() == 0 else ("--map-root-user",)
+IN_ITS_OWN = ("/usr/bin/unshare", *AS_ROOT, "--pid", "--fork", "--kill-child=KILL")
 """Runs a program as process 1 of a PID namespace, as a container does: all have the same ids then."""
 
 
