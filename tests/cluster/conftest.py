@@ -28,7 +28,7 @@ def cluster() -> Iterator[Cluster]:
         assert known is not None, "pytest_collection_modifyitems leaves out tests that need a cluster of ours"
         yield known
         return
-    ours = up()
+    ours = up(owner=os.getpid())
     try:
         yield ours
     finally:

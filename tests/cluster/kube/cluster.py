@@ -41,6 +41,24 @@ class Cluster:
     def folder(self) -> Path:
         return RUNS / str(self.number)
 
+    @property
+    def description(self) -> Path:
+        """What others on this machine have to know of it."""
+        return self.folder / "cluster.json"
+
+    @property
+    def owner(self) -> int | None:
+        """The process that it serves."""
+        with contextlib.suppress(OSError, ValueError):
+            owner = json.loads(self.description.read_text())["owner"]
+            return None if owner is None else int(owner)
+        return None
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody minds its end."""
+        return self.owner is None or not Path(f"/proc/{self.owner}").exists()
+
     @cached_property
     def access(self) -> Access:
         return Access(self.folder / "kubeconfig")
@@ -120,13 +138,15 @@ class Cluster:
         return [f"{one.address} {one.name}" for one in self._networks()]
 
 
-def up(names: Sequence[str] = NAMES) -> Cluster:
-    """Starts a cluster and waits until all its nodes are Ready."""
+def up(names: Sequence[str] = NAMES, *, owner: int | None = None) -> Cluster:
+    """Starts a cluster and waits until all its nodes are Ready. It is removed some time after process `owner` has ended;
+    without one it stays until it is told to end."""
     check()
+    for abandoned in (one for one in running() if one.owner is not None and one.abandoned):
+        abandoned.down()
     commands = binaries()
-    pause = images.pause()
-    assert pause.exists()
-    cluster = _claim(tuple(names))
+    images.pause()
+    cluster = _claim(tuple(names), owner)
     try:
         _start(cluster, commands)
     except BaseException:
@@ -154,7 +174,7 @@ def running() -> list[Cluster]:
     return found
 
 
-def _claim(names: tuple[str, ...]) -> Cluster:
+def _claim(names: tuple[str, ...], owner: int | None) -> Cluster:
     """The first number that is free; its folder is a file system of its own."""
     for number in range(1, HIGHEST):
         cluster = Cluster(number, names)
@@ -163,7 +183,7 @@ def _claim(names: tuple[str, ...]) -> Cluster:
         except FileExistsError:
             continue
         run("mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=755", "eclip-cluster", cluster.folder)
-        (cluster.folder / "cluster.json").write_text(json.dumps({"nodes": names, "owner": os.getpid()}))
+        cluster.description.write_text(json.dumps({"nodes": names, "owner": owner}))
         return cluster
     raise ClusterError(f"{RUNS}: {HIGHEST} clusters are there; remove some: make cluster-down")
 
