@@ -18,6 +18,8 @@ EDGES = {
     "emulated.clients": "asks the kernel who holds an emulated chip",
     "emulated.node_source": "fills the folder of a node's emulated GPUs",
     "emulated.program": "is a program",
+    "optimize.combinations": "calls the native search over combinations of points",
+    "optimize.native": "loads the planner's native part",
     "optimize.paths": "calls the native path search",
     "planning": "says how long the search took",
     "slot": "owns the folders of slots",
