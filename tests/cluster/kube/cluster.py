@@ -139,8 +139,8 @@ class Cluster:
 
 
 def up(names: Sequence[str] = NAMES, *, owner: int | None = None) -> Cluster:
-    """Starts a cluster and waits until all its nodes are Ready. It is removed some time after process `owner` has ended;
-    without one it stays until it is told to end."""
+    """Starts a cluster and waits until all its nodes are Ready. One whose process `owner` has ended is removed by the
+    next; without an owner it stays until it is told to end."""
     check()
     for abandoned in (one for one in running() if one.owner is not None and one.abandoned):
         abandoned.down()
