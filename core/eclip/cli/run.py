@@ -1,7 +1,6 @@
 """`eclip run`: keep a colocation file true."""
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +22,10 @@ def run(
     ] = None,
     logs: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="For the programs' output (default: in the state root)."),
+        typer.Option(
+            metavar="FOLDER",
+            help="For the programs' output (default: in the state root; the last 20 stay).",
+        ),
     ] = None,
     form: output.Output = output.Format.TABLE,
     to: output.To = None,
@@ -43,12 +45,13 @@ def run(
         eclip run colocation.yaml --for 60 --report report.html -o json
     """
     from eclip import atomic, slot
+    from eclip.host import leftovers
     from eclip.host.run import Run
     from eclip.host.view import LineView, LiveView
     from eclip.report import run_report
 
     root = slot.state_root()
-    folder = logs or root / "logs" / str(os.getpid())
+    folder = logs or leftovers.logs(root)
     console = Console(stderr=True)
     with output.reserved(), (LiveView if console.is_terminal else LineView)(console) as view:
         with progress.working(f"Planning {file}"):

@@ -1,6 +1,7 @@
 """Edge: what a run that was killed could not take away. Its programs were ended by the kernel (`processes`)."""
 
 import contextlib
+import os
 import shutil
 import uuid
 from collections.abc import Callable
@@ -11,6 +12,17 @@ from eclip.slot import Slot, folders, stats
 
 RUN = "run-"
 """How the allocations of slots begin that a run makes. Slots of `eclip slot create` wait for their user."""
+
+LOGS_KEPT = 20
+"""Folders of programs' output that stay after their runs, the newest ones: to be read, not to fill a disk."""
+
+
+def logs(root: Path, kind: str = "") -> Path:
+    """Where this process keeps the output of its programs; it takes away what too many before it have left."""
+    past = [folder for folder in root.glob("logs/*") if not _lives(folder.name.rpartition("-")[2])]
+    for folder in sorted(past, key=_changed, reverse=True)[LOGS_KEPT:]:
+        shutil.rmtree(folder, ignore_errors=True)
+    return root / "logs" / f"{kind}{os.getpid()}"
 
 
 def allocation() -> str:
@@ -46,6 +58,14 @@ def _programs(folder: Path) -> list[int]:
         return [client.pid for client in stats.read(folder / "stats") if client.alive]
     except (InputError, OSError):
         return []
+
+
+def _changed(folder: Path) -> float:
+    """When; for one that another run takes away at this moment: long ago."""
+    try:
+        return folder.stat().st_mtime
+    except OSError:
+        return 0
 
 
 def _lives(process: str) -> bool:

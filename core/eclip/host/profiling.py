@@ -53,8 +53,7 @@ def run(wish: Wish, chip: Chip, root: Path, progress: Callable[[int], None]) -> 
     """
     library = entry.library()
     streams = layout.layout(chip.gpu, chip.product, [wish.sizes])[0]
-    logs = root / "logs" / f"profile-{os.getpid()}"
-    processes = Processes(logs)
+    processes = Processes(leftovers.logs(root, "profile-"))
     with Claim(root, chip.key, "the GPU to profile on", f"eclip profile {os.getpid()}"):
         slot = Slot.create(root, f"profile-{wish.name}"[:63].rstrip("-."), leftovers.allocation())
         try:

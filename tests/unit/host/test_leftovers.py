@@ -37,3 +37,19 @@ def test_files_of_an_emulated_gpu_go_with_their_run(tmp_path):
     leftovers.sweep(tmp_path, print)
 
     assert [folder.name for folder in (tmp_path / "emulated").iterdir()] == [str(os.getpid())]
+
+
+def test_output_of_past_runs_stays_until_too_many_have_followed(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    names = [f"{kind}{ended.pid}" for kind in ("", *(f"profile-{n}-" for n in range(leftovers.LOGS_KEPT + 1)))]
+    for age, name in enumerate([*names, str(os.getpid()), "mine"]):
+        folder = tmp_path / "logs" / name
+        folder.mkdir(parents=True)
+        (folder / "a.log").touch()
+        os.utime(folder, (age, age))
+
+    assert leftovers.logs(tmp_path, "profile-") == tmp_path / "logs" / f"profile-{os.getpid()}"
+
+    left = {folder.name for folder in (tmp_path / "logs").iterdir()}
+    assert left == {*names[2:], str(os.getpid()), "mine"}
