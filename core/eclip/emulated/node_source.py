@@ -60,7 +60,7 @@ class NodeSource:
             for index in range(self.gpu.count):
                 _shared_file(self.gpu.chip_path(index))
             atomic.write(lib / _CONFIG, json.dumps(self._config(), indent=1))
-            atomic.write(self.folder / "allocate.yaml", yaml.safe_dump(_allocate(), sort_keys=False))
+            atomic.write(self.folder / "allocate.yaml", yaml.safe_dump(self._allocate(), sort_keys=False))
         except OSError as error:
             raise EclipError(f"{error.filename or self.folder}: cannot be written: {error.strerror}") from error
 
@@ -92,17 +92,19 @@ class NodeSource:
             gpu["chip"] = f"{CONTAINER_CHIP}/{self.gpu.chip_path(index).name}"
         return config
 
-
-def _allocate() -> dict[str, Any]:
-    return {
-        "apiVersion": documents.API_VERSION,
-        "kind": "EmulatedSource",
-        "mounts": [
-            {"path": "lib", "containerPath": CONTAINER_LIB},
-            {"path": "chip", "containerPath": CONTAINER_CHIP, "readOnly": False},
-        ],
-        "env": {"LD_LIBRARY_PATH": CONTAINER_LIB, "ECLIP_EMULATOR": f"{CONTAINER_LIB}/{_CONFIG}"},
-    }
+    def _allocate(self) -> dict[str, Any]:
+        env = {"LD_LIBRARY_PATH": CONTAINER_LIB, "ECLIP_EMULATOR": f"{CONTAINER_LIB}/{_CONFIG}"}
+        if self.gpu.virtual_time:  # as EmulatedGpu.environment
+            env["HSA_TOOLS_LIB"] = f"{CONTAINER_LIB}/libhsakmt.so.1"
+        return {
+            "apiVersion": documents.API_VERSION,
+            "kind": "EmulatedSource",
+            "mounts": [
+                {"path": "lib", "containerPath": CONTAINER_LIB},
+                {"path": "chip", "containerPath": CONTAINER_CHIP, "readOnly": False},
+            ],
+            "env": env,
+        }
 
 
 def _copy(source: Path, target: Path) -> None:

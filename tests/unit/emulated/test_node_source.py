@@ -11,8 +11,8 @@ from eclip.emulated.node_source import CONTAINER_CHIP, CONTAINER_LIB, NodeSource
 from eclip.gpu import kfd
 
 
-def source(root: Path, node: str = "node-a", count: int = 2) -> NodeSource:
-    made = NodeSource.of(root / node, "MI50", node=node, count=count)
+def source(root: Path, node: str = "node-a", count: int = 2, *, virtual_time: bool = False) -> NodeSource:
+    made = NodeSource.of(root / node, "MI50", node=node, count=count, virtual_time=virtual_time)
     made.fill()
     return made
 
@@ -50,6 +50,17 @@ def test_containers_find_their_files_where_allocate_yaml_mounts_them(tmp_path: P
     assert (mounts[said["env"]["LD_LIBRARY_PATH"]] / "libhsakmt.so.1").exists()
     assert [on_node(gpu["chip"]) for gpu in config["gpus"]] == [made.gpu.chip_path(0), made.gpu.chip_path(1)]
     assert all(on_node(library).exists() for library in config["kernels"])
+
+
+def test_in_virtual_time_the_runtime_loads_the_emulator_as_its_tool(tmp_path: Path) -> None:
+    """That is how the chip knows who waits."""
+    variables = {
+        virtual: yaml.safe_load((source(tmp_path, virtual_time=virtual).folder / "allocate.yaml").read_text())["env"]
+        for virtual in (False, True)
+    }
+
+    assert "HSA_TOOLS_LIB" not in variables[False]
+    assert variables[True]["HSA_TOOLS_LIB"] == f"{CONTAINER_LIB}/libhsakmt.so.1"
 
 
 def test_any_user_may_use_the_chip_and_none_may_change_the_libraries(tmp_path: Path) -> None:
