@@ -134,6 +134,17 @@ def test_the_operator_writes_nothing_but_its_own_and_reads_no_secrets(everything
     }
 
 
+def test_who_may_edit_a_namespace_may_edit_its_policies_and_nothing_of_the_nodes(render: Render) -> None:
+    objects = render()
+    aggregated = "rbac.authorization.k8s.io/aggregate-to-edit"
+    edit = [made for made in objects if aggregated in made["metadata"].get("labels", {})]
+    bound = {made["roleRef"]["name"] for made in objects if made["kind"] == "ClusterRoleBinding"}
+
+    assert {resource for role in edit for resource, _ in rights(role)} == {"colocationpolicies", "kernelprofiles"}
+    assert one(objects, "ClusterRole", "-nodes-view")["metadata"]["name"] not in bound
+    assert not [made for made in render({"rbac": {"aggregate": False}}) if aggregated in made["metadata"]["labels"]]
+
+
 def test_no_role_has_a_wildcard(everything: Objects) -> None:
     for made in everything:
         if made["kind"] in ("ClusterRole", "Role"):
