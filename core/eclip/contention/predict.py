@@ -7,11 +7,12 @@ every redirected kernel is forked from it and joined to it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from eclip.contention import Chip, Load, Loop, Outcome, Step, closed_loop
 from eclip.contention.demand import Demand, Spread, infer
-from eclip.documents.profile import KernelProfile
+from eclip.documents.profile import KernelCall, KernelProfile
 from eclip.errors import InputError
 from eclip.gpu import atoms, masks
 from eclip.gpu.products import Product
@@ -29,6 +30,9 @@ FORK_BARRIERS = 2
 JOIN_BARRIERS = 1
 """After it: a wait on the application's stream for the kernel's own completion signal."""
 
+LEAST_SHARE = 0.1
+"""Of a measured time that is the kernel's own, however short it is: a front end may be faster than the table says."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedWorker:
@@ -40,7 +44,8 @@ class PlannedWorker:
     streams: tuple[Stream, ...]
     """Its masked streams; a group of another size must be of the whole GPU."""
     request_gap_micros: float = 0.0
-    """The host's time between two requests, copies included. 0: not known; a request then seems shorter than it is."""
+    """The host's time between two requests, copies included, without the front end's for the first kernel. 0: not
+    known; a request then seems shorter than it is."""
 
 
 def predict(gpu: Gpu, product: Product, workers: Sequence[PlannedWorker]) -> tuple[float, ...]:
@@ -57,12 +62,27 @@ def loops(gpu: Gpu, product: Product, workers: Sequence[PlannedWorker]) -> list[
     """The workers as the contention model takes them, their starts spread over a request."""
     chip = Chip.of(gpu, product)
     made = []
-    for index, worker in enumerate(workers):
+    for index, planned in enumerate(workers):
+        worker = replace(planned, profile=_executions(planned.profile, product.launch_micros))
         spreads = _spreads(gpu, product, worker.profile.sizes)
         steps = _steps(chip, worker, [infer(call, spreads) for call in worker.profile.kernels])
         solo = sum(step.load.solo_micros for step in steps)
         made.append(Loop(steps, index / len(workers) * solo, worker.request_gap_micros))
     return made
+
+
+def _executions(profile: KernelProfile, launch_micros: float) -> KernelProfile:
+    """The times of the kernels alone. A measured time runs from the end of the event's packet before the kernel to the
+    kernel's end (HIP 5.2.3, hipExtLaunchKernel), so that it holds the front end's time for the kernel, which the
+    contention model adds by itself."""
+    if profile.origin != "Measured":
+        return profile
+    return replace(profile, kernels=tuple(_execution(call, launch_micros) for call in profile.kernels))
+
+
+@lru_cache(maxsize=1 << 14)
+def _execution(call: KernelCall, launch_micros: float) -> KernelCall:
+    return replace(call, micros=tuple(max(micros - launch_micros, LEAST_SHARE * micros) for micros in call.micros))
 
 
 def _steps(chip: Chip, worker: PlannedWorker, demands: Sequence[Demand]) -> tuple[Step, ...]:

@@ -24,6 +24,8 @@ class Chip:
     """What a program needs to run on this GPU and no other."""
     time_scale: float = 1.0
     """Wall time over GPU time; above 1 only on the emulated GPU."""
+    virtual_time: bool = False
+    """GPU time does not follow the wall clock: what programs measure by it means nothing."""
     clock: Callable[[], float] = time.monotonic
     """Seconds in which a program's silence is judged: of the wall clock, or of virtual time, which may stand."""
     meter: Meter | None = None

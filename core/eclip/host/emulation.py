@@ -67,6 +67,7 @@ def chip_of(emulated: EmulatedGpu) -> Chip:
         product=emulated.row,
         environment=emulated.environment(),
         time_scale=emulated.time_scale,
+        virtual_time=emulated.virtual_time,
         clock=meter.wall_seconds if emulated.virtual_time else time.monotonic,
         meter=meter,
         trace=emulated.trace_folder if emulated.trace else None,

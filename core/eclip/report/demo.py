@@ -131,7 +131,7 @@ def _profile(stage: Stage, model: str) -> KernelProfile:
 
 def _alone(stage: Stage, model: str, kernels: KernelProfile) -> Alone:
     played = _run(stage, f"alone-{model}", "whole-gpu", (model,), {model: kernels})
-    return alone(model, kernels, played.served[model])
+    return alone(model, kernels, played.served[model], played.chip.product.launch_micros)
 
 
 def _mix(stage: Stage, name: str, members: tuple[str, ...], solo: Mapping[str, Alone]) -> comparison.Mix:

@@ -17,20 +17,21 @@ class Alone:
     model: str
     request_micros: float
     """Mean time of a request."""
-    host_share: float
-    """Part of it in which none of its kernels ran: host, front end, gaps."""
+    host_micros: float
+    """Of it, between two requests: the host's time, copies included."""
     requests: int
     profile: KernelProfile
 
     @property
-    def host_micros(self) -> float:
-        """Of a request."""
-        return self.request_micros * self.host_share
+    def host_share(self) -> float:
+        """Part of a request that is the host's."""
+        return self.host_micros / self.request_micros
 
 
-def alone(model: str, kernels: KernelProfile, served: Served) -> Alone:
-    """From a run of this model and no other."""
-    return Alone(model, served.mean_micros, served.gap_share, len(served.requests), kernels)
+def alone(model: str, kernels: KernelProfile, served: Served, launch_micros: float) -> Alone:
+    """From a run of this model and no other; `launch_micros` is the front end's time for the first kernel."""
+    host_micros = max(0.0, served.lead_micros - launch_micros)
+    return Alone(model, served.mean_micros, host_micros, len(served.requests), kernels)
 
 
 def outcome(

@@ -24,6 +24,8 @@ class Request:
     end: float
     busy_micros: float
     """In which one of its kernels ran."""
+    lead_micros: float
+    """From its begin to that of its first kernel."""
 
     @property
     def micros(self) -> float:
@@ -45,8 +47,17 @@ class Served:
     @property
     def p95_micros(self) -> float:
         """The time that 95 % of the requests did not exceed."""
+        return self.quantile(0.95)
+
+    def quantile(self, share: float) -> float:
+        """The time that this share of the requests, above 0, did not exceed."""
         ranked = sorted(request.micros for request in self.requests)
-        return ranked[math.ceil(0.95 * len(ranked)) - 1]
+        return ranked[math.ceil(share * len(ranked)) - 1]
+
+    @property
+    def lead_micros(self) -> float:
+        """Mean time between two requests: the host's, and the front end's for the first kernel."""
+        return sum(request.lead_micros for request in self.requests) / len(self.requests)
 
     @property
     def gap_share(self) -> float:
@@ -81,7 +92,12 @@ def _requests(name: str, program: Program, length: int) -> list[Request]:
     first = _names(cut[0])
     if any(_names(kernels) != first for kernels in cut):
         raise EclipError(f"{name}: its trace is no repetition of {length} kernels")
-    return [Request(before[-1].end, kernels[-1].end, _busy(kernels)) for before, kernels in pairwise(cut)]
+    return [_request(before[-1].end, kernels) for before, kernels in pairwise(cut)]
+
+
+def _request(begin: float, kernels: Sequence[Kernel]) -> Request:
+    lead = max(0.0, min(kernel.begin for kernel in kernels) - begin)
+    return Request(begin, kernels[-1].end, _busy(kernels), lead)
 
 
 def _names(kernels: Sequence[Kernel]) -> list[str]:

@@ -1,7 +1,8 @@
 """What a run was: for machines as JSON, for people as a table and one HTML page.
 
 Times and rates are in GPU time (wall time over `timeScale`, which is 1 on a real GPU) and of the steady part of the
-run: from when every worker was warm to when the run began to end.
+run: from when every worker was warm to when the run began to end. In virtual time, where wall time is no measure, the
+times of requests are those of the chip's trace.
 """
 
 from collections.abc import Mapping
@@ -11,13 +12,20 @@ from rich.console import Group as Stack
 from rich.console import RenderableType
 from rich.table import Table
 
+from eclip.emulated import trace
+from eclip.errors import EclipError
 from eclip.host import results
 from eclip.host.history import Look
 from eclip.host.readings import Totals
 from eclip.host.run import Run
 from eclip.host.shared_gpu import SharedGpu
 from eclip.plan import Group, Plan
-from eclip.report import html, shapes, svg
+from eclip.report import html, request_times, shapes, svg
+from eclip.report.request_times import Served
+
+QUANTILES = (0.5, 0.95, 0.99)
+Times = Mapping[str, float | None]
+"""Of a worker's requests in GPU-µs: their mean and QUANTILES, as named in the report."""
 
 
 def answer(run: Run) -> dict[str, Any]:
@@ -85,15 +93,17 @@ def _strip(group: Group) -> svg.Run:
 
 def _gpu(run: Run, gpu: SharedGpu) -> dict[str, Any]:
     steady = run.history.steady(gpu.workers, run.stopped or run.ended)
+    served = _served(gpu) if gpu.chip.virtual_time else None
     return {
         "gpu": gpu.name,
         "product": gpu.chip.gpu.product,
         "timeScale": gpu.chip.time_scale,
+        "virtualTime": gpu.chip.virtual_time,
         "strategy": gpu.last_strategy,
         "steady": _steady(gpu, *steady) if steady else None,
         "trace": str(gpu.chip.trace) if gpu.chip.trace else None,
         "plan": shapes.plan_json(gpu.chip.gpu, gpu.last_plan.full) if gpu.last_plan else None,
-        "workloads": [_workload(run, gpu, name, steady) for name in gpu.records],
+        "workloads": [_workload(run, gpu, name, steady, served) for name in gpu.records],
     }
 
 
@@ -119,7 +129,23 @@ def _scale(gpu: SharedGpu, first: Look, last: Look) -> float:
     return (last.at - first.at) * 1e6 / micros if micros > 0 else gpu.chip.time_scale
 
 
-def _workload(run: Run, gpu: SharedGpu, name: str, steady: tuple[Look, Look] | None) -> dict[str, Any]:
+def _served(gpu: SharedGpu) -> Mapping[str, Served]:
+    """By worker, from the chip's trace; none where it cannot be told which kernels make a request of whom."""
+    if not gpu.chip.trace or not gpu.last_plan:
+        return {}
+    programs = {program.pid: program for program in trace.read(gpu.chip.trace)}
+    kernels = {worker.name: worker.groups[-1].last + 1 for worker in gpu.last_plan.full.workers}
+    alone = {record.workers[0]: record.pid for record in gpu.records.values() if len(record.workers) == 1}
+    traced = {name: programs[pid] for name, pid in alone.items() if pid in programs and name in kernels}
+    try:
+        return request_times.served(traced, kernels) if traced else {}
+    except EclipError:
+        return {}
+
+
+def _workload(
+    run: Run, gpu: SharedGpu, name: str, steady: tuple[Look, Look] | None, served: Mapping[str, Served] | None
+) -> dict[str, Any]:
     record = gpu.records[name]
     return {
         "name": name,
@@ -130,25 +156,25 @@ def _workload(run: Run, gpu: SharedGpu, name: str, steady: tuple[Look, Look] | N
         "why": record.proof.why,
         "log": str(gpu.processes.log(name)),
         "result": results.of_log(gpu.processes.log(name)),
-        "workers": [_worker(run, gpu, worker, steady) for worker in record.workers],
+        "workers": [_worker(run, gpu, worker, steady, served) for worker in record.workers],
     }
 
 
-def _worker(run: Run, gpu: SharedGpu, worker: str, steady: tuple[Look, Look] | None) -> dict[str, Any]:
+def _worker(
+    run: Run, gpu: SharedGpu, worker: str, steady: tuple[Look, Look] | None, served: Mapping[str, Served] | None
+) -> dict[str, Any]:
     totals = run.totals().get(worker, Totals())
     done = steady[1].done_since(steady[0], worker) if steady else totals
     seconds = steady[1].at - steady[0].at if steady else run.ended - run.began
     scale = _scale(gpu, *steady) if steady else gpu.chip.time_scale
-    times = done.request_micros
+    times = _wall_times(done, scale) if served is None else _traced_times(served.get(worker))
     part = next((p for p in gpu.last_plan.full.workers if p.name == worker), None) if gpu.last_plan else None
-    quantiles = {f"p{round(100 * q)}Micros": times.quantile(q) for q in (0.5, 0.95, 0.99)}
-    measured = {"meanMicros": times.mean_micros, **quantiles}
     return {
         "name": worker,
         "requestsInAll": totals.requests,
         "requests": done.requests,
         "requestsPerSecond": done.requests * scale / max(seconds, 1e-9),
-        **{key: value / scale if value else None for key, value in measured.items()},
+        **times,
         "launches": totals.launches,
         "hopsPerRequest": done.hops / done.requests if done.requests else 0.0,
         "mismatches": totals.mismatches,
@@ -158,10 +184,28 @@ def _worker(run: Run, gpu: SharedGpu, worker: str, steady: tuple[Look, Look] | N
     }
 
 
+def _wall_times(done: Totals, scale: float) -> Times:
+    times = done.request_micros
+    measured = {"meanMicros": times.mean_micros, **{_quantile(share): times.quantile(share) for share in QUANTILES}}
+    return {key: value / scale if value else None for key, value in measured.items()}
+
+
+def _traced_times(served: Served | None) -> Times:
+    if served is None:
+        return dict.fromkeys(("meanMicros", *map(_quantile, QUANTILES)))
+    return {"meanMicros": served.mean_micros, **{_quantile(share): served.quantile(share) for share in QUANTILES}}
+
+
+def _quantile(share: float) -> str:
+    return f"p{round(100 * share)}Micros"
+
+
 def _notes(gpu: Mapping[str, Any]) -> list[str]:
     how = f"strategy {gpu['strategy']}" if gpu["plan"] else "never planned"
     notes = [f"GPU {gpu['gpu']} ({gpu['product']}), {how}."]
-    if gpu["timeScale"] != 1:
+    if gpu["virtualTime"]:
+        notes.append("Emulated, in virtual time: times and rates above are the chip's own.")
+    elif gpu["timeScale"] != 1:
         notes.append(f"Emulated: 1 µs of GPU time took {gpu['timeScale']:g} µs; times and rates above are in GPU time.")
     steady = gpu["steady"]
     if steady is None:

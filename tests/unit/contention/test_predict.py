@@ -26,14 +26,14 @@ LAYOUTS = {count: layout.layout(GPU, ROW, [SIZES[:3]] * count) for count in (1, 
 
 
 def call_of(shape: Shape) -> KernelCall:
-    """A kernel as profile mode finds it, on an idle chip."""
+    """A kernel with its own times, on an idle chip."""
     masks = [*(stream.cu_set for stream in LAYOUTS[1][0]), CHIP.whole]
     times = tuple(contention.load_of(CHIP, shape, mask).solo_micros for mask in masks)
     return KernelCall("k", (int(shape.workgroups), 1, 1), (256, 1, 1), times)
 
 
 def profile_of(calls: Sequence[KernelCall], streams: tuple[StreamKind, ...] = ("Null",)) -> KernelProfile:
-    return KernelProfile("m", "MI50", 60, "Measured", SIZES, tuple(calls), streams)
+    return KernelProfile("m", "MI50", 60, "Modelled", SIZES, tuple(calls), streams)
 
 
 def groups_of(sizes: Sequence[int]) -> tuple[Group, ...]:
@@ -143,6 +143,16 @@ def test_the_host_between_requests_is_added_where_it_is_known() -> None:
     quick, slow = (predict.forecast(GPU, ROW, [replace(worker, request_gap_micros=gap)]) for gap in (0.0, 50.0))
     assert slow.period_micros[0] - quick.period_micros[0] == pytest.approx(50.0)
     assert slow.watts < quick.watts
+
+
+def test_measured_times_hold_the_front_ends_time_which_counts_once() -> None:
+    calls = [call_of(Shape(40, 8, 12.0, 0.0)), call_of(Shape(500, 1, 1.5, 0.0))]
+    times = [tuple(micros + ROW.launch_micros for micros in call.micros) for call in calls]
+    seen = [replace(call, micros=micros) for call, micros in zip(calls, times, strict=True)]
+    modelled, measured = profile_of(calls), replace(profile_of(seen), origin="Measured")
+    told = predict.predict(GPU, ROW, [worker_of(modelled, [60, 60])])
+    assert predict.predict(GPU, ROW, [worker_of(measured, [60, 60])]) == pytest.approx(told)
+    assert told[0] == pytest.approx(measured.solo_micros)
 
 
 def test_plans_that_do_not_fit_the_profile_are_refused() -> None:

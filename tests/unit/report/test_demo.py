@@ -14,12 +14,14 @@ from eclip.report.demo_outcome import Alone, alone, outcome
 from eclip.report.request_times import Request, Served
 
 ALEXNET = profile.load(Path(__file__).parents[3] / "examples/profiles/alexnet-b8.yaml")
-SOLO = {"alexnet": Alone("alexnet", ALEXNET.solo_micros * 1.25, 0.08, 40, ALEXNET)}
+SOLO = {"alexnet": Alone("alexnet", ALEXNET.solo_micros * 1.25, 0.1 * ALEXNET.solo_micros, 40, ALEXNET)}
 
 
 def requests(*micros: float) -> Served:
     ends = list(accumulate(micros))
-    return Served(tuple(Request(end - time, end, 0.9 * time) for end, time in zip(ends, micros, strict=True)))
+    return Served(
+        tuple(Request(end - time, end, 0.9 * time, 0.05 * time) for end, time in zip(ends, micros, strict=True))
+    )
 
 
 def report(wrong: int = 0, result: dict | None = None) -> dict:
@@ -72,12 +74,13 @@ def test_a_program_that_left_no_result_is_no_outcome():
 
 
 def test_the_hosts_time_goes_into_the_prediction():
-    assert SOLO["alexnet"].host_micros == pytest.approx(0.08 * 1.25 * ALEXNET.solo_micros)
-    assert alone("alexnet", ALEXNET, requests(2000.0, 3000.0)).host_micros == pytest.approx(250.0)
+    found = alone("alexnet", ALEXNET, requests(2000.0, 3000.0), launch_micros=1.0)
+    assert found.host_micros == pytest.approx(124.0)
+    assert found.host_share == pytest.approx(124.0 / 2500.0)
 
 
 def test_a_machine_that_was_the_bottleneck_is_told():
-    slow = {"alexnet": replace(SOLO["alexnet"], host_share=0.75)}
+    slow = {"alexnet": replace(SOLO["alexnet"], host_micros=0.75 * 1.25 * ALEXNET.solo_micros)}
 
     assert demo_page.caution(SOLO) is None
     assert "75% of a request of alexnet alone" in str(demo_page.caution(slow))

@@ -31,6 +31,7 @@ def test_a_request_runs_from_the_end_of_the_one_before_to_its_own():
     assert [(request.begin, request.end) for request in found.requests] == [(27, 37), (37, 47), (47, 57)]
     assert found.mean_micros == 10
     assert found.gap_share == pytest.approx(0.4)
+    assert found.lead_micros == 3
 
 
 def test_what_was_launched_before_the_first_whole_request_and_by_the_runtime_counts_for_nothing():
