@@ -59,8 +59,10 @@ bench: native ## Measures the interposer, the planner and the emulator against t
 bench-scale: $(STAMPS)/venv ## Measures the operator with a thousand nodes, before a real API server.
 	@$(BIN)/python benchmarks/scale.py
 
-docs: $(STAMPS)/venv ## Writes the reference of the command line, docs/commands.md.
+docs: $(STAMPS)/venv ## Writes the references of the command lines.
 	@$(BIN)/python -m typer eclip.cli.app utils docs --name eclip --title Commands --output docs/commands.md
+	@$(BIN)/python -m typer eclip.cli.kubectl utils docs --name "kubectl eclip" --title "kubectl eclip" \
+	  --output docs/kubernetes/kubectl-eclip.md
 
 clean: ## Removes everything that was built, but not the virtual environment.
 	rm -rf build core/eclip/native demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 COMMANDS = typer.Typer(
     name="kubectl eclip",
     no_args_is_help=True,
+    add_completion=False,  # a shell asks kubectl, which asks nobody
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},

@@ -1,4 +1,4 @@
-"""docs/commands.md, which `make docs` writes, names what there is."""
+"""The references of the command lines, which `make docs` writes, name what there is."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import typer
 
-from eclip.cli.app import COMMANDS
+from eclip.cli import app, kubectl
 
-REFERENCE = (Path(__file__).parents[3] / "docs" / "commands.md").read_text()
+DOCS = Path(__file__).parents[3] / "docs"
+REFERENCES = [(DOCS / "commands.md").read_text(), (DOCS / "kubernetes" / "kubectl-eclip.md").read_text()]
 
 
 def commands(group: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -20,17 +21,19 @@ def commands(group: Any, name: str) -> Iterator[tuple[str, Any]]:
             yield f"{name} {part}", command
 
 
-ALL = dict(commands(typer.main.get_command(COMMANDS), "eclip"))
+ALL = dict(commands(typer.main.get_command(app.COMMANDS), "eclip"))
+ALL |= commands(typer.main.get_command(kubectl.COMMANDS), "kubectl eclip")
 
 
 def section(name: str) -> str:
     """What stands under a command's heading."""
-    heading = next(line for line in REFERENCE.splitlines() if line.startswith("#") and line.endswith(f"`{name}`"))
-    return REFERENCE.split(f"{heading}\n")[1].split("\n#")[0]
+    every = "\n".join(REFERENCES)
+    heading = next(line for line in every.splitlines() if line.startswith("#") and line.endswith(f"`{name}`"))
+    return every.split(f"{heading}\n")[1].split("\n#")[0]
 
 
-def test_every_command_of_the_reference_exists() -> None:
-    named = {line.split("`")[1] for line in REFERENCE.splitlines() if line.startswith("##")}
+def test_every_command_of_the_references_exists() -> None:
+    named = {line.split("`")[1] for text in REFERENCES for line in text.splitlines() if line.startswith("##")}
 
     assert named - {"eclip slot"} == set(ALL), "make docs"
 
