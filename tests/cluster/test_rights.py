@@ -267,21 +267,17 @@ def test_users_of_a_namespace_edit_their_policies_there_and_read_no_nodes(access
     access.kubectl("create", "namespace", "team")
     access.kubectl("-n", "team", "create", "rolebinding", "ann", "--clusterrole=demo-eclip-edit", "--user=ann")
 
-    def can(verb: str, what: str, namespace: str) -> bool:
-        asked = ("auth", "can-i", verb, what, "-n", namespace, "--as=ann")
-        return _says_yes(access, *asked)
+    def can(verb: str, what: str, namespace: str, *more: str) -> bool:
+        try:
+            asked = ("auth", "can-i", verb, f"{what}.eclip.dev", "-n", namespace, "--as=ann", *more)
+            return access.kubectl(*asked).strip() == "yes"
+        except ClusterError:
+            return False
 
-    until("the binding is known", lambda: can("create", "colocationpolicies.eclip.dev", "team"), within=SOON_S)
-    assert not can("create", "colocationpolicies.eclip.dev", "default")
-    assert not can("get", "nodecolocations.eclip.dev", "team")
-    assert not can("patch", "colocationpolicies.eclip.dev/status", "team")
-
-
-def _says_yes(access: Access, *asked: str) -> bool:
-    try:
-        return access.kubectl(*asked).strip() == "yes"
-    except ClusterError:
-        return False
+    until("the binding is known", lambda: can("create", "colocationpolicies", "team"), within=SOON_S)
+    assert not can("create", "colocationpolicies", "default")
+    assert not can("get", "nodecolocations", "team")
+    assert not can("patch", "colocationpolicies", "team", "--subresource=status")
 
 
 def shares(*wanted: int | str, init: bool = False, resource: str = "eclip.dev/gpu-share") -> Raw:
