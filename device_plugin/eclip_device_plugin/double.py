@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from eclip.gpu.inventory import partition_name
+
 _OTHERS = "amd.com/"
 
 
@@ -19,11 +21,6 @@ def advertised_by_amd(checkpoint: str) -> frozenset[str]:
     registered = _mapping(_mapping(data, "Data"), "RegisteredDevices")
     devices = (ids for resource, ids in registered.items() if resource.startswith(_OTHERS) and isinstance(ids, list))
     return frozenset(partition_name(device) for ids in devices for device in ids if isinstance(device, str))
-
-
-def partition_name(device: str) -> str:
-    """One spelling for the two that drivers have: amdgpu_xcp_3 and amdgpu_xcp.3."""
-    return device.replace("amdgpu_xcp.", "amdgpu_xcp_").lower()
 
 
 def _mapping(data: Any, key: str) -> Mapping[str, Any]:

@@ -1,14 +1,13 @@
 """The GPUs of a node as the plugin sees them, and which of them a node config shares. Pure."""
 
-import hashlib
 import re
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from eclip.api.node_status import HealthReason
 from eclip.errors import InputError
 from eclip.gpu import atoms, masks, products
+from eclip.gpu.inventory import Found
 from eclip.gpu.topology import Gpu
 from eclip_device_plugin.node_config import NodeConfig
 
@@ -29,22 +28,25 @@ class Fault:
 class NodeGpu:
     """A GPU, or a partition of one, of this node."""
 
-    gpu: Gpu
-    """Its `unique_id` is unlike all others of the node."""
+    found: Found
     index: int
     """In the driver's order."""
-    pci: str
-    """0000:03:00.0; partitions of one chip share it."""
-    uuid: str | None = None
-    """By which ROCr knows it alone; None if it has no unique id, or shares it with other partitions."""
-    aliases: frozenset[str] = frozenset()
-    """What else device plugins call it: the platform device of a partition."""
     fault: Fault | None = None
 
     @property
+    def gpu(self) -> Gpu:
+        """Its shape."""
+        return self.found.gpu
+
+    @property
     def id(self) -> str:
-        """Names the GPU in device ids and everywhere else."""
-        return f"{self.gpu.unique_id:x}"
+        """Names it in device ids and everywhere else."""
+        return self.found.id
+
+    @property
+    def pci(self) -> str:
+        """Address of its chip."""
+        return self.found.pci
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +57,6 @@ class Choice:
     shares: int
     ceiling: str | None = None
     """HSA_CU_MASK."""
-
-
-def distinct(found: Sequence[NodeGpu]) -> tuple[NodeGpu, ...]:
-    """Gives a unique id to each that has none, or has the same as another: partitions may share their chip's."""
-    counts = Counter(gpu.gpu.unique_id for gpu in found)
-    seen: Counter[tuple[int, str]] = Counter()
-    named = []
-    for gpu in found:
-        unique = gpu.gpu.unique_id
-        if unique and counts[unique] == 1:
-            named.append(replace(gpu, uuid=f"GPU-{unique:016x}"))
-            continue
-        place = seen[unique, gpu.pci]
-        seen[unique, gpu.pci] += 1
-        made = int(hashlib.sha256(f"{unique:x}/{gpu.pci}/{place}".encode()).hexdigest()[:16], 16)
-        named.append(replace(gpu, gpu=replace(gpu.gpu, unique_id=made), uuid=None))
-    return tuple(named)
 
 
 def choose(config: NodeConfig, found: Sequence[NodeGpu], source: str, *, lenient: bool = False) -> tuple[Choice, ...]:

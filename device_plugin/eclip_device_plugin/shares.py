@@ -86,12 +86,12 @@ def offers(
 
 
 def _doubled(gpu: NodeGpu, doubled: Collection[str]) -> Fault | None:
-    names = {gpu.pci, *gpu.aliases} & set(doubled)
+    names = {gpu.pci, gpu.found.alias} & set(doubled)
     if not names:
         return None
     return Fault(
         HealthReason.DOUBLE_ADVERTISED,
-        f"{min(names)} is offered under amd.com/ as well; leave it out of AMD's plugin or of the node config",
+        f"{names.pop()} is offered under amd.com/ as well; leave it out of AMD's plugin or of the node config",
     )
 
 

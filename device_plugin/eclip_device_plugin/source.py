@@ -13,12 +13,10 @@ from pydantic import AfterValidator, Field
 from eclip import documents
 from eclip.api.node_status import HealthReason
 from eclip.documents import Document, Part
-from eclip.errors import InputError
-from eclip.gpu import kfd
+from eclip.gpu import inventory
 from eclip.node.report import Source as Kind
 from eclip_device_plugin.container import Container, Device, Mount
-from eclip_device_plugin.double import partition_name
-from eclip_device_plugin.gpus import Fault, NodeGpu, distinct
+from eclip_device_plugin.gpus import Fault, NodeGpu
 
 SYSFS = Path("/sys")
 KFD_DEVICE = "/dev/kfd"
@@ -113,7 +111,7 @@ class EmulatedSource:
 
 def _visible(gpu: NodeGpu) -> Mapping[str, str]:
     """The only GPU whose device file is in the container; by its own id, so that this holds in privileged ones too."""
-    return {"ROCR_VISIBLE_DEVICES": gpu.uuid or "0"}
+    return {"ROCR_VISIBLE_DEVICES": gpu.found.uuid or "0"}
 
 
 def read_gpus(sysfs: Path) -> tuple[NodeGpu, ...]:
@@ -122,62 +120,16 @@ def read_gpus(sysfs: Path) -> tuple[NodeGpu, ...]:
     Raises:
         InputError: the tree cannot be read, or hides its GPUs from us.
     """
-    try:
-        return _read_gpus(sysfs, sysfs / "class/kfd/kfd/topology")
-    except OSError as error:
-        raise InputError(f"{sysfs}: changed while it was read ({error}); it is read again") from error
-
-
-def _read_gpus(sysfs: Path, topology: Path) -> tuple[NodeGpu, ...]:
-    found = kfd.read_gpus(topology)
-    if hidden := _hidden(topology):
-        raise InputError(
-            f"{topology}: {hidden} nodes are hidden by the device cgroup; let the plugin's container read and write "
-            "/dev/dri/renderD*"
-        )
-    partitions = _partitions(sysfs)
     errors = dict(_chips_with_errors(sysfs))
-    gpus = []
-    for index, gpu in enumerate(found):
-        pci = _pci_address(topology / "nodes" / str(gpu.node) / "properties")
-        aliases = frozenset(filter(None, (partitions.get(gpu.render_minor),)))
-        gpus.append(NodeGpu(gpu, index, pci, aliases=aliases, fault=errors.get(pci)))
-    return distinct(gpus)
-
-
-def _hidden(topology: Path) -> int:
-    hidden = 0
-    for properties in topology.glob("nodes/*/properties"):
-        try:
-            properties.read_bytes()
-        except PermissionError:
-            hidden += 1
-        except OSError:
-            continue
-    return hidden
-
-
-def _pci_address(properties: Path) -> str:
-    """Bus, device and function are the low 16 bits; higher ones count partitions."""
-    values = dict(line.split(maxsplit=1) for line in properties.read_text().splitlines() if " " in line)
-    location, domain = int(values.get("location_id", "0")), int(values.get("domain", "0"))
-    return f"{domain:04x}:{location >> 8 & 0xFF:02x}:{location >> 3 & 0x1F:02x}.{location & 7}"
-
-
-def _partitions(sysfs: Path) -> Mapping[int, str]:
-    """Platform devices of partitions by render minor, in one spelling."""
-    found = {}
-    for render in sysfs.glob("class/drm/renderD*"):
-        device = (render / "device").resolve().name
-        if device.startswith("amdgpu_xcp"):
-            found[int(render.name.removeprefix("renderD"))] = partition_name(device)
-    return found
+    return tuple(
+        NodeGpu(found, index, fault=errors.get(found.pci)) for index, found in enumerate(inventory.read(sysfs))
+    )
 
 
 def _chips_with_errors(sysfs: Path) -> Iterator[tuple[str, Fault]]:
     """By PCI address: memory or logic that has failed beyond repair since the driver was loaded."""
     for uevent in sysfs.glob("class/drm/card*/device/uevent"):
-        facts = dict(line.split("=", 1) for line in uevent.read_text().splitlines() if "=" in line)
+        facts = dict(line.split("=", 1) for line in _text(uevent).splitlines() if "=" in line)
         for count in sorted(uevent.parent.glob("ras/*_err_count")):
             failed = _uncorrected(count)
             if failed and (pci := facts.get("PCI_SLOT_NAME", "").lower()):
@@ -187,8 +139,14 @@ def _chips_with_errors(sysfs: Path) -> Iterator[tuple[str, Fault]]:
 
 
 def _uncorrected(count: Path) -> int:
+    lines = dict(line.split(":", 1) for line in _text(count).splitlines() if ":" in line)
+    number = lines.get("ue", "").strip()
+    return int(number) if number.isdecimal() else 0
+
+
+def _text(path: Path) -> str:
+    """Empty if it is gone, or the device does not answer."""
     try:
-        lines = dict(line.split(":", 1) for line in count.read_text().splitlines() if ":" in line)
-        return int(lines.get("ue", "0"))
-    except (OSError, ValueError):
-        return 0
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from eclip.api.node_status import DeviceGroups
 from eclip.errors import InputError
-from eclip.gpu import kfd
+from eclip.gpu import inventory
 from eclip.gpu.topology import Gpu
 
 READ_S = 5.0
@@ -27,7 +27,7 @@ class Devices:
         if self._clock() - self._read_at >= READ_S:
             self._read_at = self._clock()
             with contextlib.suppress(InputError):  # the plugin says what is wrong with the tree, in its report
-                self._known |= {f"{gpu.unique_id:x}": gpu for gpu in kfd.read_gpus(self._sysfs)}
+                self._known |= {found.id: found.gpu for found in inventory.read(self._sysfs)}
         return self._known
 
     def groups(self) -> dict[str, DeviceGroups]:

@@ -70,13 +70,20 @@ def read_gpus(root: Path = TOPOLOGY) -> tuple[Gpu, ...]:
     return tuple(_gpu(node, hosts, system) for node in nodes if node.simds)
 
 
+def hidden_nodes(root: Path = TOPOLOGY) -> tuple[int, ...]:
+    """Numbers of the nodes that the device cgroup hides from us."""
+    return tuple(int(node.name) for node in _numbered(_folder(root)) if _read(node / "properties", True) is None)
+
+
+def _folder(root: Path) -> Path:
+    for top in (root, root / "class/kfd/kfd/topology"):
+        if (top / "nodes").is_dir():
+            return top / "nodes"
+    raise InputError(f"{root / 'nodes'}: no such folder; expected a KFD topology tree (is the amdgpu driver loaded?)")
+
+
 def _nodes(root: Path) -> Iterator[_Node]:
-    folder = next((top / "nodes" for top in (root, root / "class/kfd/kfd/topology") if (top / "nodes").is_dir()), None)
-    if folder is None:
-        raise InputError(
-            f"{root / 'nodes'}: no such folder; expected a KFD topology tree (is the amdgpu driver loaded?)"
-        )
-    for node in _numbered(folder):
+    for node in _numbered(_folder(root)):
         properties = _read(node / "properties", hidden_ok=True)
         if properties is not None:
             yield _Node(int(node.name), node, properties)

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from eclip.errors import InputError
-from eclip.gpu import masks, products
+from eclip.gpu import inventory, masks, products
+from eclip.gpu.inventory import Found
 from eclip_device_plugin import node_config
-from eclip_device_plugin.gpus import NodeGpu, choose, distinct, hsa_cu_mask
+from eclip_device_plugin.gpus import NodeGpu, choose, hsa_cu_mask
 from eclip_device_plugin.node_config import NodeConfig
 
 HEAD = "apiVersion: eclip.dev/v1alpha1\nkind: NodeConfig\n"
@@ -15,7 +16,13 @@ HEAD = "apiVersion: eclip.dev/v1alpha1\nkind: NodeConfig\n"
 
 def gpu(index: int, unique_id: int, pci: str, product: str = "MI50") -> NodeGpu:
     shape = replace(products.gpu_for(product), node=index + 1, unique_id=unique_id, render_minor=128 + index)
-    return NodeGpu(shape, index, pci)
+    return NodeGpu(Found(shape, pci), index)
+
+
+def distinct(gpus: list[NodeGpu]) -> list[NodeGpu]:
+    return [
+        replace(gpu, found=found) for gpu, found in zip(gpus, inventory.distinct([g.found for g in gpus]), strict=True)
+    ]
 
 
 FOUND = distinct([gpu(0, 0xE1100000000000A1, "0000:03:00.0"), gpu(1, 0xE1100000000000B2, "0000:83:00.0")])
@@ -85,7 +92,7 @@ def test_partitions_get_ids_of_their_own_that_last() -> None:
     named = distinct(partitions)
 
     assert len({one.id for one in named}) == 8
-    assert {one.uuid for one in named} == {None}
+    assert {one.found.uuid for one in named} == {None}
     assert named == distinct(partitions)
     assert all(len(one.id) <= 16 for one in named)
 
@@ -94,11 +101,11 @@ def test_gpus_without_a_unique_id_get_one_by_their_address() -> None:
     first, second = distinct([gpu(0, 0, "0000:03:00.0"), gpu(1, 0, "0000:83:00.0")])
 
     assert first.id != second.id
-    assert (first.uuid, second.uuid) == (None, None)
+    assert (first.found.uuid, second.found.uuid) == (None, None)
 
 
 def test_a_gpu_of_its_own_id_is_known_to_rocr() -> None:
-    assert FOUND[0].uuid == "GPU-e1100000000000a1"
+    assert FOUND[0].found.uuid == "GPU-e1100000000000a1"
 
 
 @pytest.mark.parametrize(

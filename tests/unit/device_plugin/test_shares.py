@@ -4,16 +4,16 @@ from dataclasses import replace
 
 from eclip.api.node_status import HealthReason
 from eclip.gpu import products
+from eclip.gpu.inventory import Found
 from eclip.node.report import ShareState
-from eclip_device_plugin.gpus import Choice, Fault, NodeGpu, distinct
+from eclip_device_plugin.gpus import Choice, Fault, NodeGpu
 from eclip_device_plugin.presence import remember
 from eclip_device_plugin.shares import Offer, offers
 
 
 def gpu(index: int, unique_id: int = 0, pci: str = "") -> NodeGpu:
     shape = replace(products.gpu_for("MI50"), node=index + 1, unique_id=unique_id or 0xA0 + index)
-    (named,) = distinct([NodeGpu(shape, index, pci or f"0000:0{index}:00.0")])
-    return named
+    return NodeGpu(Found(shape, pci or f"0000:0{index}:00.0"), index)
 
 
 ONE, TWO = gpu(0), gpu(1)
@@ -85,7 +85,7 @@ def test_nothing_is_healthy_under_a_fault() -> None:
 
 
 def test_a_gpu_that_amd_offers_by_any_of_its_names_is_offered_to_nobody() -> None:
-    partition = replace(TWO, aliases=frozenset({"amdgpu_xcp_3"}))
+    partition = replace(TWO, found=replace(TWO.found, alias="amdgpu_xcp_3"))
     for doubled, expected in (({ONE.pci}, ["a0"]), ({"amdgpu_xcp_3"}, ["a1"]), ({"other"}, [])):
         made = offers([Choice(ONE, 1), Choice(partition, 1)], [ONE, partition], {}, doubled, None)
         faults = {one.gpu.id: one.fault.reason for one in made if one.fault}
@@ -114,7 +114,7 @@ def test_partitions_that_took_a_gpus_place_are_new_and_the_old_one_waits_for_its
 
 
 def test_a_gpu_whose_shape_changed_keeps_its_old_one_while_in_use() -> None:
-    smaller = replace(ONE, gpu=replace(ONE.gpu, active=(((8,), (8,), (7,), (7,)),)))
+    smaller = replace(ONE, found=replace(ONE.found, gpu=replace(ONE.gpu, active=(((8,), (8,), (7,), (7,)),))))
 
     (used,) = remember([ONE], [smaller], {"a0"})
     (unused,) = remember([ONE], [smaller], ())

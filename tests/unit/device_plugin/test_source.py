@@ -49,8 +49,8 @@ def test_partitions_are_known_to_amds_plugin_in_both_spellings(spelling: str, tm
     found = read_gpus(root)
     checkpoint = json.dumps({"Data": {"RegisteredDevices": {"amd.com/cpx_nps4": [spelling.format(1)]}}})
 
-    assert [sorted(gpu.aliases) for gpu in found] == [[f"amdgpu_xcp_{number}"] for number in range(len(minors))]
-    assert found[1].aliases == advertised_by_amd(checkpoint)
+    assert [gpu.found.alias for gpu in found] == [f"amdgpu_xcp_{number}" for number in range(len(minors))]
+    assert {found[1].found.alias} == advertised_by_amd(checkpoint)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"Data": null}', '{"Data": {"RegisteredDevices": [1]}}'])
