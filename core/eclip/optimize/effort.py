@@ -9,7 +9,7 @@ class Effort:
 
     gap: float = 1e-9
     """Good enough: relative difference of objective and lower bound."""
-    merged_gap: float = 2e-4
+    merged_gap: float = 5e-4
     """The same where hops have no classes: their price differs within a node, which leaves a little open anyway."""
     front_labels: int = 3_000_000
     """Partial paths that an exact front may cost, per set of sizes; about 2 ns each. Else prices are swept."""

@@ -21,10 +21,10 @@ from eclip.optimize.paths import Floats
 from eclip.optimize.points import Front, Points
 from eclip.optimize.problem import Objective, Problem, Worker
 
-CELLS = 4096
+CELLS = 8192
 """Of areas, in which a bent f is held under a straight window."""
 
-SLOPES = np.concatenate([np.geomspace(1e-3, 0.5, 16), np.linspace(0.6, 1.4, 9)])
+SLOPES = np.geomspace(1e-3, 1.25, 40)
 """Tried for a bent f, in units of the slope that the node's price suggests."""
 
 
@@ -192,7 +192,7 @@ class _Hulls:
     def slack(self, window: _Window) -> float:
         """How far the window reaches above the cheapest choice."""
         cheapest = (self.time + window.slope * self.areas).min()
-        return float((window.limits.max() - cheapest) / cheapest)
+        return float(window.limits.max() - cheapest)
 
 
 def _allowed(
