@@ -1,5 +1,8 @@
 """What an administrator may say about a node, and what is answered to what may not be."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from eclip.errors import InputError
@@ -62,3 +65,15 @@ def test_what_is_wrong_is_said_with_its_place(text: str, said: str) -> None:
         node_config.parse(HEAD + text, "node.yaml")
 
     assert str(refusal.value).startswith(said)
+
+
+def test_the_documented_config_is_one() -> None:
+    page = (Path(__file__).parents[3] / "docs/kubernetes/device-plugin.md").read_text()
+    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+
+    config = node_config.parse(text, "device-plugin.md")
+
+    assert config.gpus is not None
+    assert [entry.shares or config.shares for entry in config.gpus] == [8, 4, 4]
+    documented = set(re.findall(r"^(\w+):", text, re.MULTILINE))
+    assert documented == {field.alias or name for name, field in node_config.NodeConfig.model_fields.items()}
