@@ -34,8 +34,8 @@ TELLING = (
     "bigpinned callbacks cooperative copies cross_stream_wait graph legacy_order many_masked_streams pitched "
     "registered threads write_value"
 )
-"""Not those that take times, as `masks` does: without direct dispatch a thread of HIP's waits on the host for whatever a
-stream waits for, and writes the kernel only then: 0.2 to 3 ms on top of the 0.1 ms to be measured."""
+"""Not those that take times, as `masks` does: without direct dispatch a thread of HIP's waits on the host for whatever
+a stream waits for, and writes the kernel only then: 0.2 to 3 ms on top of the 0.1 ms to be measured."""
 
 
 @pytest.mark.parametrize("name", NAMES)
