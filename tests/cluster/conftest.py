@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from kube import release
 from kube.access import Access
 from kube.cluster import Cluster, find, up
+from kube.installation import Installation
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +35,18 @@ def cluster() -> Iterator[Cluster]:
         yield ours
     finally:
         ours.down()
+
+
+@pytest.fixture(scope="session")
+def installation(request: pytest.FixtureRequest, access: Access) -> Installation:
+    """ECLIP with emulated GPUs on all nodes. On a cluster of ours its images are built and loaded; elsewhere they are
+    in the registry that ECLIP_REGISTRY names."""
+    known = find(access.kubeconfig)
+    if known is not None:
+        known.load(release.archive())
+    made = Installation(access)
+    made.install()
+    return made
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
