@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from eclip.api.node_status import HealthReason
 from eclip_device_plugin import library
 from eclip_device_plugin.allocator import Allocator
 from eclip_device_plugin.container import Container
@@ -14,6 +15,9 @@ from eclip_device_plugin.report_file import ReportFile
 from eclip_device_plugin.service import Service
 from eclip_device_plugin.servicer import Listed
 from eclip_device_plugin.stock import Stock
+
+_REPEAT_LOOKS = 10
+"""Kubelet notes that another plugin has gone only when it next hears of some device."""
 
 
 @dataclass
@@ -25,6 +29,7 @@ class Plugin:
     _view: View | None = None
     _services: list[Service] = field(default_factory=list)
     _report: ReportFile | None = None
+    _looks: int = 0
 
     def run(self, stopped: threading.Event, every_seconds: float) -> None:
         """Until it is told to stop."""
@@ -63,6 +68,10 @@ class Plugin:
         shares, whole = self._services
         shares.show(tuple(_listed(view, whole=False)))
         whole.show(tuple(_listed(view, whole=True)))
+        self._looks += 1
+        doubled = any(offer.fault and offer.fault.reason is HealthReason.DOUBLE_ADVERTISED for offer in view.offers)
+        if doubled and self._looks % _REPEAT_LOOKS == 0:
+            shares.repeat()
 
     def _prefer(self, available: list[str], required: list[str], size: int) -> Iterable[str]:
         view = self._seen()

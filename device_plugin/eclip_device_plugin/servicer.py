@@ -52,6 +52,12 @@ class Servicer(services.DevicePluginServicer):
                 self._serial += 1
                 self._changed.notify_all()
 
+    def repeat(self) -> None:
+        """Sends the list once more, as if it had changed."""
+        with self._changed:
+            self._serial += 1
+            self._changed.notify_all()
+
     @property
     def watched(self) -> bool:
         """Kubelet has a stream open."""

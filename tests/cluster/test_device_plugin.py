@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,14 +14,29 @@ import pytest
 from kubelet_contract import SHARE, WHOLE, Admitted, RefusedError, until
 
 from eclip.node import record
-from kube.cluster import Cluster
+from kube.cluster import Cluster, up
 from kube.commands import ClusterError
-from kube.images import BASE, base
+from kube.images import BASE, archive, base, build
 from kube.node import Node
 
 STATE = "/var/lib/eclip"
 INSTALL = "from eclip_device_plugin.main import install_library; raise SystemExit(install_library())"
 EMULATE = "from eclip.emulated.program import main; raise SystemExit(main(['--once']))"
+AMD = """
+import time
+from pathlib import Path
+from eclip_device_plugin.service import Service
+from eclip_device_plugin.servicer import Listed
+service = Service(Path("/var/lib/kubelet/device-plugins"), "amd.com/gpu", lambda *_: [], lambda _: None)
+service.show((Listed("0000:03:00.0", True, None),))
+while True:
+    service.tend()
+    time.sleep(0.2)
+"""
+"""Offers our GPU under AMD's name."""
+OURS = "/usr/local/lib/eclip/libeclip_hip.so"
+ANOTHER = "/usr/lib/x86_64-linux-gnu/libdl.so.2"
+PRELOADING = "localhost/eclip-preloading:1"
 RUNS_WITHIN_S = 120.0
 
 
@@ -41,8 +57,8 @@ class RealKubelet:
     def capacity(self, resource: str) -> int:
         return self._counts("capacity", resource)
 
-    def admit(self, name: str, resource: str, count: int = 1) -> Admitted:
-        self.cluster.access.apply(_pod(name, self.name, resource, count))
+    def admit(self, name: str, resource: str, count: int = 1, image: str = BASE, **environment: str) -> Admitted:
+        self.cluster.access.apply(_pod(name, self.name, resource, count, image=image, environment=environment))
         until(f"{name} runs or is refused", lambda: self._fate(name) is not None, within=RUNS_WITHIN_S)
         fate = self._fate(name)
         if fate != "Running":
@@ -51,7 +67,8 @@ class RealKubelet:
         return self.seen_by(name)
 
     def seen_by(self, name: str) -> Admitted:
-        """From inside the container."""
+        """From inside the container, into which a kubelet that has just started does not let anybody yet."""
+        until(f"{name} can be entered", lambda: self._enters(name), within=RUNS_WITHIN_S)
         lines = self._inside(name, "env").splitlines()
         environment = dict(line.split("=", 1) for line in lines if "=" in line)
         mounts = {}
@@ -90,6 +107,12 @@ class RealKubelet:
     def _inside(self, name: str, *command: str) -> str:
         return self.cluster.access.kubectl("exec", name, "--", *command)
 
+    def _enters(self, name: str) -> bool:
+        with contextlib.suppress(ClusterError):
+            self._inside(name, "true")
+            return True
+        return False
+
     def _inside_node_socket(self) -> bool:
         """The plugin has registered since kubelet started: its socket is younger than kubelet's."""
         folder = "/var/lib/kubelet/device-plugins"
@@ -122,10 +145,13 @@ class RealKubelet:
         return bool(self._status(name))
 
 
-def _pod(name: str, node: str, resource: str, count: int) -> dict[str, Any]:
+def _pod(
+    name: str, node: str, resource: str, count: int, *, image: str, environment: Mapping[str, str]
+) -> dict[str, Any]:
     container = {
         "name": "main",
-        "image": BASE,
+        "image": image,
+        "env": [{"name": variable, "value": value} for variable, value in environment.items()],
         "imagePullPolicy": "Never",
         "command": ["sh", "-c", "trap 'exit 1' TERM; while :; do sleep 0.1; done"],
         "resources": {"limits": {resource: str(count)}},
@@ -140,7 +166,17 @@ def _pod(name: str, node: str, resource: str, count: int) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def kubelet(cluster: Cluster) -> Iterator[RealKubelet]:
+def cluster() -> Iterator[Cluster]:
+    """One of its own: on the cluster of the other tests the chart's plugin offers the same resource."""
+    ours = up(("node-p",), owner=os.getpid())
+    try:
+        yield ours
+    finally:
+        ours.down()
+
+
+@pytest.fixture(scope="module")
+def kubelet(cluster: Cluster) -> RealKubelet:
     """A node whose plugin runs beside kubelet, without a container around it."""
     name = cluster.names[0]
     one = RealKubelet(cluster, name)
@@ -151,10 +187,7 @@ def kubelet(cluster: Cluster) -> Iterator[RealKubelet]:
         machine.run(*environment, sys.executable, "-c", program)
     plugin = ("-m", "eclip_device_plugin", "--device-source=emulated", "--node-configs=/machine/none")
     machine.start("plugin", *environment, sys.executable, *plugin)
-    yield one
-    machine.kill("plugin")
-    machine.run("rm", "-rf", STATE + "/slots")
-    cluster.access.kubectl("delete", "pod", "--all", "--grace-period=0", "--force")
+    return one
 
 
 def test_the_contract_is_kept(kubelet: RealKubelet) -> None:
@@ -180,3 +213,46 @@ def test_a_plugin_that_was_killed_comes_back(kubelet: RealKubelet) -> None:
     machine.start("plugin", "env", f"ECLIP_STATE={STATE}", sys.executable, *plugin)
     until("four shares again", lambda: kubelet.allocatable(SHARE) == 4)
     assert kubelet.allocatable(WHOLE) == 0
+
+
+@pytest.fixture(scope="module")
+def preloading(kubelet: RealKubelet, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An image that preloads a library of its own."""
+    folder = tmp_path_factory.mktemp("image")
+    (folder / "Dockerfile").write_text(f"FROM {BASE}\nENV LD_PRELOAD={ANOTHER}\n")
+    build(PRELOADING, folder / "Dockerfile", folder)
+    kubelet.node.load(archive(PRELOADING))
+    return PRELOADING
+
+
+def test_a_pod_has_the_last_word_on_what_is_preloaded(kubelet: RealKubelet, preloading: str) -> None:
+    """One after the other: there are not shares enough for all."""
+    for name in ("one", "two", "three", "six"):
+        kubelet.end(name)
+    both = f"{ANOTHER}:{OURS}"
+    for pod, environment, expected in (
+        ("image", {}, OURS),
+        ("own", {"LD_PRELOAD": ANOTHER}, ANOTHER),
+        ("both", {"LD_PRELOAD": both}, both),
+    ):
+        given = kubelet.admit(pod, SHARE, image=preloading, **environment)
+        assert given.environment["LD_PRELOAD"] == expected
+        assert given.mounts[OURS][1]
+        kubelet.end(pod)
+
+
+def test_a_pod_keeps_its_own_switches(kubelet: RealKubelet) -> None:
+    given = kubelet.admit("switches", SHARE, ECLIP_MODE="observe", ECLIP_SINGLE_MASK="1", GPU_MAX_HW_QUEUES="4")
+    kept = {name: given.environment[name] for name in ("ECLIP_MODE", "ECLIP_SINGLE_MASK", "GPU_MAX_HW_QUEUES")}
+    assert kept == {"ECLIP_MODE": "observe", "ECLIP_SINGLE_MASK": "1", "GPU_MAX_HW_QUEUES": "4"}
+    kubelet.end("switches")
+
+
+def test_a_gpu_that_amds_plugin_offers_too_is_offered_to_nobody(kubelet: RealKubelet) -> None:
+    until("four shares", lambda: kubelet.allocatable(SHARE) == 4)
+    kubelet.node.machine.start("amd", sys.executable, "-c", AMD)
+    until("AMD's", lambda: kubelet.allocatable("amd.com/gpu") == 1)
+    until("none of ours", lambda: kubelet.allocatable(SHARE) == 0)
+    assert kubelet.capacity(SHARE) == 4
+    kubelet.node.machine.kill("amd")
+    until("ours again", lambda: kubelet.allocatable(SHARE) == 4)
