@@ -84,7 +84,7 @@ def _json(content: LookupTable) -> str:
 
 
 def _models(seats: Sequence[Seat], texts: Mapping[str, str]) -> list[dict[str, Kernels]]:
-    """Per seat its workers' names and profiles. Names tell equal seats apart by number."""
+    """Per seat its workers' names and profiles, `seat/model` where a process has several. Equal seats have numbers."""
     count, seen = Counter(seat.workload for seat in seats), Counter[str]()
     named = []
     for seat in seats:
@@ -112,6 +112,7 @@ def _workload(name: str, kernels: Kernels, seat: Seat) -> planning.Workload:
         limits=_limits(name, kernels, seat),
         max_switches=seat.max_switches,
         best_effort=seat.best_effort,
+        process=name.partition("/")[0],
     )
 
 
