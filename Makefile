@@ -28,11 +28,14 @@ demo: native ## Profiles, plans and runs two mixes on an emulated MI50, and writ
 cluster: $(STAMPS)/venv $(STAMPS)/cluster-packages ## Starts a Kubernetes cluster of two nodes on this machine and prints its KUBECONFIG (as root).
 	@PYTHONPATH=tests/cluster $(BIN)/python -m kube up
 
+demo-cluster: $(STAMPS)/image-context $(STAMPS)/cluster-packages ## Installs ECLIP on such a cluster, with four programs on two emulated GPUs, and shows them.
+	@PYTHONPATH=tests/cluster $(BIN)/python -m kube demo
+
 cluster-down: $(STAMPS)/venv ## Removes all clusters that `make cluster` started, and everything in them.
 	@PYTHONPATH=tests/cluster $(BIN)/python -m kube down
 
 test: $(STAMPS)/packages $(STAMPS)/cluster-packages ## Runs every check and test there is, and closes with a line for each stage.
-	+@tools/run-tests $(BIN)/pytest $(TESTS)
+	+@tools/run-tests $(BIN) $(TESTS)
 
 unit: $(STAMPS)/runtime ## Runs the fast tests, which need no GPU, real or emulated.
 	@$(BIN)/pytest tests/unit

@@ -1,9 +1,11 @@
-"""A cluster by hand: `python -m kube up|down`."""
+"""A cluster by hand: `python -m kube up|build|demo|down`."""
 
 import argparse
 import sys
 
-from kube.cluster import NAMES, running, up
+from kube import demo, images, release, requirements
+from kube.binaries import binaries
+from kube.cluster import NAMES, Cluster, running, up
 from kube.commands import ClusterError
 
 
@@ -12,18 +14,32 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     starting = commands.add_parser("up", help="starts a cluster and prints its KUBECONFIG")
     starting.add_argument("nodes", nargs="*", default=NAMES, help="names of the nodes")
+    commands.add_parser("build", help="builds what a cluster runs: Kubernetes, etcd and all images")
+    commands.add_parser("demo", help="starts a cluster with ECLIP and four programs, and shows it")
     commands.add_parser("down", help="removes every cluster of this machine but those of tests that run")
     given = parser.parse_args()
     try:
-        if given.command == "up":
-            print(f"export KUBECONFIG={up(given.nodes).access.kubeconfig}")
-        else:
-            for cluster in (one for one in running() if one.abandoned):
-                cluster.down()
+        match given.command:
+            case "up":
+                _say(up(given.nodes))
+            case "build":
+                requirements.check()
+                binaries()
+                images.pause()
+                release.archive()
+            case "demo":
+                _say(demo.run())
+            case "down":
+                for cluster in (one for one in running() if one.abandoned):
+                    cluster.down()
     except ClusterError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _say(cluster: Cluster) -> None:
+    print(f"export KUBECONFIG={cluster.access.kubeconfig} PATH={binaries()}:$PATH")
 
 
 if __name__ == "__main__":
