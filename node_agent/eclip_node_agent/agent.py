@@ -32,6 +32,9 @@ from eclip_node_agent.writing import Writing
 log = logging.getLogger(__name__)
 TICK_S = 0.02
 """How late a change of the active set may be noticed."""
+SHARE = 4.0
+"""A round that took long is followed by a rest that is so many times longer: a full node gets a slower agent, not one
+that takes its processor."""
 SCAN_S = 0.25
 """Between two looks at the folders, unless there is news."""
 LOOK_S = 0.5
@@ -60,6 +63,8 @@ class Agent:
         self._writing = Writing()
         self._shelf = Shelf({}, {})
         self._report: Report | None = None
+        self._wanted: dict[str, SlotSpec] = {}
+        """By the spec, by allocation."""
         self._occupants: dict[str, Occupant] = {}
         self._busy: dict[Worker, Activity] = {}
         self._over = False
@@ -84,7 +89,8 @@ class Agent:
         """Until `stop`. What goes wrong in one round is tried again in the next."""
         try:
             while not self._over:
-                news = self._bell.wait(TICK_S)
+                took = time.monotonic() - self._turned
+                news = self._bell.wait(max(TICK_S, SHARE * took))
                 self._bell.clear()
                 self._turned = time.monotonic()
                 try:
@@ -101,7 +107,7 @@ class Agent:
             self._scan(api, kubelet, now)
         if self._is_due("look", LOOK_S, now) or news:
             self._look(api, kubelet, now)
-        self._beat(api, now)
+        self._beat(now)
         if self._is_due("sweep", SWEEP_S, now):
             self._keeper.sweep(self._shelf, self._occupants, kubelet.answer, self._report)
 
@@ -116,12 +122,14 @@ class Agent:
         self._report = self._store.report()
         self._slots.meet(self._shelf.complete)
         self._seat(api, kubelet)
-        spec = api.current.spec if api.current else None
-        if spec:
+        if api.current:
+            spec = api.current.spec
+            self._wanted = wishes.wanted(spec)
             self._keeper.follow_config(spec.config or names.DEFAULT_NODE_CONFIG)
-            api.ask(frozenset(slot.table for slot in self._wanted(api).values() if slot.table))
+            here = (self._wanted[name] for name in self._slots.seats if name in self._wanted)
+            api.ask(frozenset(slot.table for slot in here if slot.table))
         for name, seat in self._slots.seats.items():
-            slots.program(seat, self._wanted(api).get(name), api.tables, api.missing)
+            slots.program(seat, self._wanted.get(name), api.tables, api.missing)
         self._slots.guard(now)
 
     def _seat(self, api: ApiServer, kubelet: Kubelet) -> None:
@@ -132,17 +140,12 @@ class Agent:
         else:  # kubelet is away since before we began: what was said last holds
             self._occupants = {name: who for name, who in before.items() if name in self._shelf.complete}
 
-    def _wanted(self, api: ApiServer) -> dict[str, SlotSpec]:
-        """What the spec says of allocations that are here."""
-        spec = api.current.spec if api.current else None
-        found = {name: wishes.wanted(spec, name) for name in self._slots.seats}
-        return {name: slot for name, slot in found.items() if slot is not None}
-
-    def _beat(self, api: ApiServer, now: float) -> None:
-        wanted = self._wanted(api) if self._occupants else {}
+    def _beat(self, now: float) -> None:
         seats = [self._slots.seats[name] for name in self._occupants if name in self._slots.seats]
         pulses = view.by_gpu(
-            (seat.allocation.record.gpu, pulse) for seat in seats for pulse in _pulses(seat, wanted.get(seat.name))
+            (seat.allocation.record.gpu, pulse)
+            for seat in seats
+            for pulse in _pulses(seat, self._wanted.get(seat.name))
         )
         self._busy = active.observed(self._busy, (pulse for every in pulses.values() for pulse in every), now)
         bits = view.active_sets(self._busy, pulses)
@@ -152,7 +155,7 @@ class Agent:
 
     def _look(self, api: ApiServer, kubelet: Kubelet, now: float) -> None:
         self._slots.look(tuple(name for name in self._occupants if name in self._slots.seats), now)
-        seen = self._seen(api, kubelet, now)
+        seen = self._seen(kubelet, now)
         gpus = self._devices.gpus()
         scene = Scene(self._report, gpus, seen, self._devices.groups())
         statuses = reports.gpu_statuses(scene)
@@ -191,7 +194,7 @@ class Agent:
         before = self._writing.written or api.current.status
         return reports.status(scene, gpus, found, before, version=self._version, generation=generation, now=now)
 
-    def _seen(self, api: ApiServer, kubelet: Kubelet, now: float) -> tuple[Seen, ...]:
+    def _seen(self, kubelet: Kubelet, now: float) -> tuple[Seen, ...]:
         seats = {name: self._slots.seats[name] for name in self._occupants if name in self._slots.seats}
         uids = self._watchers.pod_uids()
         pods = {name: uids.get((who.namespace, who.pod)) for name, who in self._occupants.items()}
@@ -201,9 +204,8 @@ class Agent:
             {name: seat.live.stats_inode for name, seat in seats.items() if seat.live},
             now,
         )
-        wanted = self._wanted(api)
         there = tuple(
-            self._one(seat, wanted.get(name), pods[name], None if silent is None else name in silent, now)
+            self._one(seat, self._wanted.get(name), pods[name], None if silent is None else name in silent, now)
             for name, seat in seats.items()
         )
         listing = kubelet.answer.listing if kubelet.answer else {}

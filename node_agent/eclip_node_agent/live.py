@@ -36,6 +36,7 @@ class LiveSlot:
             self._stats.close()
             raise
         self._control = _identity(folder / "config" / "control")
+        self._living: tuple[int, ...] = ()
         self.in_force = InForce(None, self._table())
 
     @property
@@ -64,11 +65,13 @@ class LiveSlot:
 
     def clients(self) -> tuple[ClientRecord, ...]:
         """What programs report."""
-        return stats.clients(self._stats.descriptor)
+        found = stats.clients(self._stats.descriptor)
+        self._living = tuple(client.index for client in found if client.alive)
+        return found
 
     def pulse(self) -> tuple[int, ...]:
-        """Launches by model of the table."""
-        return stats.pulse(self._stats.descriptor)
+        """Launches by model of the table, of the programs that were alive when `clients` was last asked."""
+        return stats.pulse(self._stats.descriptor, self._living)
 
     def publish(self, name: str, data: bytes) -> None:
         """Puts the table of this name in force; the same bytes as before are no new generation.

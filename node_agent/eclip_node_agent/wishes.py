@@ -28,10 +28,9 @@ class InForce:
     table: Table | None = None
 
 
-def wanted(spec: NodeSpec | None, allocation: str) -> SlotSpec | None:
-    """What the spec says of an allocation; None: nothing."""
-    slots = (slot for gpu in spec.gpus for slot in gpu.slots) if spec else ()
-    return next((slot for slot in slots if slot.allocation == allocation), None)
+def wanted(spec: NodeSpec) -> dict[str, SlotSpec]:
+    """What the spec says, by allocation."""
+    return {slot.allocation: slot for gpu in spec.gpus for slot in gpu.slots}
 
 
 def mode(slot: SlotSpec | None) -> Mode | None:

@@ -8,7 +8,7 @@ import fcntl
 import os
 import stat
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,21 +61,29 @@ def header_fits(file: int) -> bool:
 
 def clients(file: int) -> tuple[ClientRecord, ...]:
     """The records of an open statistics file; what cannot be read of it is not there."""
-    found = (_client(file, index) for index in range(records.CLIENTS))
+    found = (_client(file, index) for index in _in_use(file))
     return tuple(client for client in found if client)
 
 
-def pulse(file: int) -> tuple[int, ...]:
-    """Launches by model of the table, as of `launches`, of an open statistics file. Reads the records in use only."""
+def pulse(file: int, indices: Iterable[int] | None = None) -> tuple[int, ...]:
+    """Launches by model of the table, as of `launches`, of an open statistics file: of these records, or of all that
+    are in use."""
     total = np.zeros(records.MODELS, np.uint64)
-    for index in range(records.CLIENTS):
-        offset = records.STATS_HEADER_BYTES + index * records.CLIENT_BYTES
-        in_use = os.pread(file, 16, offset)
-        if len(in_use) == 16 and any(in_use[8:]):
-            record = _record(file, offset, records.CLIENT)
-            if record is not None:
-                total += record["counters"]["models"]["launches"].sum(axis=0, dtype=np.uint64)
+    for index in _in_use(file) if indices is None else indices:
+        record = _record(file, _offset(index), records.CLIENT)
+        if record is not None:
+            total += record["counters"]["models"]["launches"].sum(axis=0, dtype=np.uint64)
     return tuple(int(count) for count in total)
+
+
+def _in_use(file: int) -> list[int]:
+    """Records whose start is not zero."""
+    heads = ((index, os.pread(file, 16, _offset(index))) for index in range(records.CLIENTS))
+    return [index for index, head in heads if len(head) == 16 and any(head[8:])]
+
+
+def _offset(index: int) -> int:
+    return records.STATS_HEADER_BYTES + index * records.CLIENT_BYTES
 
 
 def launches(path: Path) -> tuple[int, ...]:
@@ -142,7 +150,7 @@ def _record(file: int, offset: int, layout: np.dtype[np.void]) -> Any:
 
 
 def _client(file: int, index: int) -> ClientRecord | None:
-    offset = records.STATS_HEADER_BYTES + index * records.CLIENT_BYTES
+    offset = _offset(index)
     record, settled = _settled(file, offset)
     if record is None or record["started_ns"] == 0:
         return None
