@@ -112,7 +112,8 @@ double Device::next_end(double now) {
     around_.signals++;
     around_.waits.note();
   }
-  return ends_.empty() ? never : *std::min_element(ends_.begin(), ends_.end());
+  const auto next = std::min_element(ends_.begin(), ends_.end());
+  return next == ends_.end() ? static_cast<double>(never) : *next;
 }
 
 bool Device::play() {

@@ -108,6 +108,7 @@ def _play(stage: Stage) -> None:
         for sentence in comparison.verdict(mix):
             stage.console.print(f"  {sentence}", markup=False, highlight=False, soft_wrap=True)
     atomic.write(stage.folder / "report.html", demo_page.page(mixes, solo, stage.time_scale))
+    atomic.write(stage.folder / "throughput.svg", demo_page.picture(mixes))
     took = time.monotonic() - began
     stage.console.print(
         f"\nReport: {_shown(stage.folder / 'report.html')} ({took:.0f} s)", highlight=False, soft_wrap=True

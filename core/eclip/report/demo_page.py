@@ -48,6 +48,13 @@ def page(mixes: Sequence[Mix], solo: Mapping[str, Alone], time_scale: float) -> 
     return html.page("ECLIP on an emulated MI50", parts)
 
 
+def picture(mixes: Sequence[Mix]) -> str:
+    """The throughput of all mixes under every strategy, as an SVG file of its own."""
+    strategies = [outcome.strategy for outcome in mixes[0].outcomes]
+    throughputs = {mix.name: [outcome.throughput for outcome in mix.outcomes] for mix in mixes}
+    return svg.bars("throughput on an emulated MI50", "x solo", strategies, throughputs)
+
+
 def _method(time_scale: float) -> list[str]:
     return [
         "Unmodified HIP programs on the distribution's own HIP runtime, over an emulated MI50 whose time waits for its "

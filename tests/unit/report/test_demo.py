@@ -86,6 +86,16 @@ def test_a_machine_that_was_the_bottleneck_is_told():
     assert "75% of a request of alexnet alone" in str(demo_page.caution(slow))
 
 
+def test_the_picture_has_a_bar_for_every_mix_under_every_strategy():
+    outcomes = (made("whole-gpu"), made("kernel-groups", micros=3000.0))
+    picture = demo_page.picture([comparison.Mix("Mix 1", 60, outcomes), comparison.Mix("Mix 2", 60, outcomes)])
+
+    titles = [title.text for title in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}title")]
+    assert [str(title).partition(":")[0] for title in titles] == [
+        "whole-gpu, Mix 1", "kernel-groups, Mix 1", "whole-gpu, Mix 2", "kernel-groups, Mix 2"
+    ]  # fmt: skip
+
+
 def test_the_page_is_whole_and_links_every_trace():
     mix = comparison.Mix("Mix 1", 60, (made("whole-gpu"), made("kernel-groups", micros=3000.0, wrong=1)))
 
