@@ -403,7 +403,9 @@ class Node:
         for process in (*self.agents, *self.programs.values()):
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
-                process.communicate()
+            process.wait()
+            if process.stdout:
+                process.stdout.close()
 
     def close(self) -> None:
         self.end()
