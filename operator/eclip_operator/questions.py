@@ -8,6 +8,7 @@ A seat is a container's place in a mix; one that serves several models is severa
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import lru_cache
 
 from eclip.api.node import PlanSummary, SlotWorker
 from eclip.gpu.topology import Gpu
@@ -107,6 +108,7 @@ class ProfilingQuestion:
 Question = MixQuestion | ProfilingQuestion
 
 
+@lru_cache(maxsize=4096)
 def key(question: Question) -> str:
     """Content address of a question: plans are cached by it."""
     return hashlib.sha256(_canonical(question).encode()).hexdigest()
