@@ -10,6 +10,8 @@ from kube import release
 from kube.access import Access
 from kube.cluster import Cluster, find, up
 from kube.installation import Installation
+from kube.sharing import Sharing
+from kube.sharing import sharing as shared_gpu
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +49,13 @@ def installation(request: pytest.FixtureRequest, access: Access) -> Installation
     made = Installation(access)
     made.install()
     return made
+
+
+@pytest.fixture
+def sharing(installation: Installation) -> Iterator[Sharing]:
+    """Three programs on one GPU, enforced."""
+    with shared_gpu(installation) as shared:
+        yield shared
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -30,9 +30,13 @@ class Node:
 
     def start(self, daemon: str) -> None:
         """Starts one of its daemons; containerd is waited for, since nothing else works without."""
-        self.machine.start(daemon, *COMMANDS[daemon])
+        self.restart(daemon)
         if daemon == "containerd":
             until("containerd answers", lambda: self.machine.run("ctr", "version"), within=CONTAINERD_WITHIN_S)
+
+    def restart(self, daemon: str) -> None:
+        """Starts one of its daemons and waits for nothing."""
+        self.machine.start(daemon, *COMMANDS[daemon])
 
     def load(self, archive: Path) -> None:
         """Brings the images of an archive into containerd, as a pull would."""

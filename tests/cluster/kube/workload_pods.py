@@ -1,8 +1,11 @@
 """Pods of unmodified HIP programs, as users write them: in a namespace at Pod Security level `restricted`."""
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
+
+from kubernetes import client
 
 from kube import release
 from kube.access import Access
@@ -64,9 +67,13 @@ class Pods:
         for name in names:
             until(f"{name} runs", lambda pod=name: self.phase(pod) == "Running", within=RUNS_WITHIN_S)  # type: ignore[misc]
 
+    def enter(self, name: str, *command: str) -> str:
+        """Standard output of a command in the pod."""
+        return self.access.kubectl("exec", "-n", self.namespace, name, "--", *command, within=20.0)
+
     def stop(self, name: str) -> dict[str, Any]:
         """Asks the program to end after its present request; its report."""
-        self.access.kubectl("exec", "-n", self.namespace, name, "--", "sh", "-c", "kill -TERM 1")
+        self.enter(name, "sh", "-c", "kill -TERM 1")
         until(f"{name} ends", lambda: self.phase(name) in ("Succeeded", "Failed"), within=ENDS_WITHIN_S)
         lines = self.access.kubectl("logs", "-n", self.namespace, name).splitlines()
         reports = [line for line in lines if line.startswith("{")]
@@ -92,6 +99,13 @@ class Pods:
         self.access.apply(
             {"apiVersion": "eclip.dev/v1alpha1", "kind": "ColocationPolicy", "metadata": metadata, "spec": spec}
         )
+
+    def edit(self, policy: str, spec: dict[str, Any]) -> float:
+        """Changes fields of a policy; when the API server had answered, by the monotonic clock."""
+        objects = client.CustomObjectsApi(self.access.api)
+        where = ("eclip.dev", "v1alpha1", self.namespace, "colocationpolicies", policy)
+        objects.patch_namespaced_custom_object(*where, {"spec": spec}, _request_timeout=10)
+        return time.monotonic()
 
     def condition(self, policy: str, kind: str) -> tuple[str, str, str]:
         """Status, reason and message of a policy's condition, of the generation that it has now."""

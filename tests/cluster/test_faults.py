@@ -1,0 +1,147 @@
+"""Every component is killed, one after another and at random, while three programs share a GPU: they never notice, and
+the component does its work again within seconds."""
+
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from kube.cluster import Cluster
+from kube.commands import ClusterError, until
+from kube.faults import Fault, container, daemon_of_control_plane, daemon_of_node
+from kube.installation import Installation
+from kube.sharing import MATES, Sharing, sharing
+from kube.watching import Watch, watch
+from kube.workload_pods import reference
+
+pytestmark = pytest.mark.timeout(1200)
+OURS = ("eclip-node-agent", "eclip-device-plugin", "eclip-operator")
+COMPONENTS = (*OURS, "kubelet", "containerd", "kube-apiserver", "etcd")
+LIMITS = {"eclip-node-agent": 5.0, "eclip-device-plugin": 5.0, "eclip-operator": 10.0, "kubelet": 5.0}
+"""Seconds from a component's process running again until it works; of the others OTHER_LIMIT."""
+OTHER_LIMIT = 15.0
+STANDSTILL_S = 2.0
+RANDOM_S = 300.0
+SEED = 20
+PATIENCE_S = 90.0
+STRATEGIES = ("static-split", "kernel-groups")
+
+
+@pytest.fixture(scope="module")
+def shared(installation: Installation) -> Iterator[Sharing]:
+    with sharing(installation) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def watching(installation: Installation, shared: Sharing) -> Iterator[Watch]:
+    with watch(installation, shared.node) as seen:
+        yield seen
+
+
+def fault(cluster: Cluster, node: str, component: str) -> Fault:
+    limit = LIMITS.get(component, OTHER_LIMIT)
+    if component in ("kubelet", "containerd"):
+        return daemon_of_node(cluster, node, component, limit)
+    if component in ("etcd", "kube-apiserver"):
+        return daemon_of_control_plane(cluster, component, limit)
+    everywhere = cluster.names if component == "eclip-operator" else (node,)
+    return container(cluster, component, limit, everywhere)
+
+
+class Edits:
+    """Changes of the policy, each of which has to reach the programs."""
+
+    def __init__(self, shared: Sharing, watching: Watch) -> None:
+        self.shared, self.watching, self.made = shared, watching, 0
+
+    def take_effect(self) -> None:
+        """An edit goes all the way: API server, etcd, operator, agent, programs."""
+        before = dict(self.watching.generations)
+        self.made += 1
+        strategy = STRATEGIES[self.made % 2]
+        until("the API takes an edit", lambda: self._edit(strategy), within=PATIENCE_S, every=0.05)
+        self.watching.until(
+            "the edit is in force",
+            lambda seen: all(seen.generations.get(one, 0) > generation for one, generation in before.items()),
+            within=PATIENCE_S,
+        )
+
+    def _edit(self, strategy: str) -> bool:
+        try:
+            self.shared.pods.edit("models", {"strategy": strategy})
+        except Exception as error:  # whatever a client makes of an API server that is away
+            raise ClusterError(str(error)) from error
+        return True
+
+
+def works_again(shared: Sharing, edits: Edits, component: str) -> Callable[[], object]:
+    """What shows that a component does its work."""
+    pods = shared.pods
+
+    def answers() -> None:
+        until("a pod can be entered", lambda: pods.enter(MATES[0], "true") == "", within=PATIENCE_S, every=0.05)
+
+    def gives_out_a_share() -> None:
+        pods.start("newcomer", "alexnet", shared.node, "--requests", "1")
+        until("a newcomer has its share", lambda: pods.phase("newcomer") != "Pending", within=PATIENCE_S)
+
+    special = {"kubelet": answers, "containerd": answers, "eclip-device-plugin": gives_out_a_share}
+    return special.get(component, edits.take_effect)
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_a_killed_component_works_again_within_seconds_and_no_program_notices(
+    cluster: Cluster, installation: Installation, shared: Sharing, watching: Watch, component: str
+) -> None:
+    edits = Edits(shared, watching)
+    edits.take_effect()
+    broken = fault(cluster, shared.node, component)
+
+    seconds = broken.recovery(works_again(shared, edits, component))
+
+    sys.stdout.write(f"{component} works again after {seconds:.2f} s\n")
+    if component == "eclip-device-plugin":
+        shared.pods.delete("newcomer")
+    assert seconds <= broken.limit
+    assert max(watching.standstill.values()) <= STANDSTILL_S
+
+
+def test_components_that_end_at_random_harm_no_program_and_no_share(
+    cluster: Cluster, installation: Installation, shared: Sharing, watching: Watch
+) -> None:
+    chance, end = random.Random(SEED), time.monotonic() + RANDOM_S
+    edits = Edits(shared, watching)
+    taken: dict[str, list[float]] = {}
+    while time.monotonic() < end:
+        component = chance.choice(COMPONENTS)
+        broken = fault(cluster, shared.node, component)
+        taken.setdefault(component, []).append(broken.recovery(works_again(shared, edits, component)))
+        if component == "eclip-device-plugin":
+            shared.pods.delete("newcomer")
+
+    for component, seconds in taken.items():
+        middle, most = statistics.median(seconds), max(seconds)
+        sys.stdout.write(f"{component}: {len(seconds)} times, p50 {middle:.2f} s, maximum {most:.2f} s\n")
+    assert {one: max(found) for one, found in taken.items() if max(found) > LIMITS.get(one, OTHER_LIMIT)} == {}
+    assert max(watching.standstill.values()) <= STANDSTILL_S
+    until("all are enforced", lambda: shared_slots(installation, shared) == set(MATES), within=PATIENCE_S)
+
+
+def test_after_all_that_every_result_is_right_and_no_pod_was_restarted(shared: Sharing) -> None:
+    for name in MATES:
+        report = shared.pods.stop(name)
+
+        assert report["checksumMismatches"] == 0
+        assert report["checksum"] == reference("alexnet", int(report["requests"]))
+        assert shared.pods.restarts(name) == 0
+
+
+def shared_slots(installation: Installation, shared: Sharing) -> set[str]:
+    """Pods that hold a slot of their own, enforced."""
+    slots = installation.slots(shared.node)
+    assert len({slot["slot"] for slot in slots.values()}) == len(slots)
+    return {name for name, slot in slots.items() if slot["state"] == "Enforced"}
