@@ -132,6 +132,24 @@ def test_a_component_of_the_cluster_imports_no_other(component: str) -> None:
     assert imported & set(COMPONENTS) <= {component}
 
 
+PLUGIN = modules(COMPONENTS["eclip_device_plugin"] / "eclip_device_plugin")
+PLUGIN_PURE = {"container", "double", "gpus", "node_config", "preference", "presence", "shares"}
+
+
+@pytest.mark.parametrize("module", sorted(PLUGIN_PURE))
+def test_the_plugin_decides_without_touching_the_world(module: str) -> None:
+    imported = set(imports(PLUGIN[module]))
+    edges = {f"eclip_device_plugin.{edge}" for edge in PLUGIN if edge not in PLUGIN_PURE}
+
+    assert {name.split(".", maxsplit=1)[0] for name in imported} & (WORLD | {"grpc", "kubernetes"}) == set()
+    assert imported & edges == set()
+
+
+@pytest.mark.parametrize("module", PLUGIN)
+def test_the_plugin_knows_no_api_server_and_no_kopf(module: str) -> None:
+    assert {name.split(".", maxsplit=1)[0] for name in imports(PLUGIN[module])} & {"kubernetes", "kopf"} == set()
+
+
 OPERATOR = modules(COMPONENTS["eclip_operator"] / "eclip_operator")
 
 
