@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -34,6 +35,13 @@ def test_helm_has_nothing_to_complain_of(values: dict[str, Any]) -> None:
     done = helm("lint", "--strict", CHART, values=values)
 
     assert done.returncode == 0, done.stdout
+
+
+def test_chart_programs_and_images_are_of_one_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert chart["version"] == chart["appVersion"] == project["version"]
 
 
 def test_the_chart_carries_the_crds_byte_for_byte() -> None:

@@ -12,6 +12,12 @@ from pathlib import Path
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
+def say(text: str) -> None:
+    """At once, for those who read the log while the test runs."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def node_object(name: str) -> dict:
     """This node's NodeColocation; empty if it cannot be read now."""
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
@@ -23,7 +29,7 @@ def node_object(name: str) -> dict:
         ) as answer:
             return json.load(answer)
     except (urllib.error.URLError, TimeoutError) as error:
-        print(f"NodeColocation {name}: {error}", flush=True)
+        say(f"NodeColocation {name}: {error}")
         return {}
 
 
@@ -46,12 +52,12 @@ def main() -> int:
         now = " ".join(filter(None, (slot.get("state", "no slot yet"), slot.get("reason"))))
         if now != told:
             told = now
-            print(f"{node}: {now}", flush=True)
+            say(f"{node}: {now}")
         if slot.get("state") in wanted:
-            print(json.dumps(slot, indent=1))
+            say(json.dumps(slot, indent=1))
             return 0
         time.sleep(0.5)
-    print(f"{told} after {seconds:g} s, not {' or '.join(wanted)}; see kubectl describe nodecolocation {node}")
+    say(f"{told} after {seconds:g} s, not {' or '.join(wanted)}; see kubectl describe nodecolocation {node}")
     return 1
 
 
