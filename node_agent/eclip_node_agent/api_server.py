@@ -5,7 +5,8 @@ import json
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import urllib3
@@ -26,9 +27,12 @@ LIMIT = (PATIENCE_S, PATIENCE_S)
 """To connect, and between two parts of an answer."""
 WATCH_S = 55
 """After this long the API server ends a watch; one that has said nothing for longer is dead."""
-FIRST_RETRY_S, LAST_RETRY_S = 0.25, 10.0
+FIRST_RETRY_S, LAST_RETRY_S = 0.25, 5.0
 AWAY = (ApiException, urllib3.exceptions.HTTPError, OSError, ValueError)
 """What asking may end in, all of it to be tried again."""
+
+FOLLOWING = "the node's object cannot be followed"
+CARRYING = "the status cannot be written, or a table cannot be read"
 
 
 class Backoff:
@@ -65,8 +69,9 @@ class ApiServer:
         self._bell = threading.Condition()
         self._outbox: NodeStatus | None = None
         self._asked: frozenset[str] = frozenset()
+        self._misses, self._retry_at = Backoff(), 0.0
         self._version = ""
-        self._told = False
+        self._told: set[str] = set()
         self._watch: urllib3.HTTPResponse | None = None
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._follow, self._carry)]
         for thread in self._threads:
@@ -83,6 +88,7 @@ class ApiServer:
         with self._bell:
             if wanted != self._asked:
                 self._asked = wanted
+                self._retry_at = 0.0
                 self._bell.notify()
 
     def close(self) -> None:
@@ -100,14 +106,16 @@ class ApiServer:
         while not self._over.is_set():
             try:
                 self._take(self._read_or_make())
-                self.connected, self._told = True, False
+                self.connected = True
+                self._told.discard(FOLLOWING)
                 backoff.reset()
                 for event in self._events():
                     if event["type"] not in ("ADDED", "MODIFIED"):
                         break
                     self._take(event["object"])
             except AWAY as error:
-                self._failed("the node's object cannot be followed", error)
+                self.connected = False
+                self._failed(FOLLOWING, error)
                 self._over.wait(backoff.seconds())
 
     def _read_or_make(self) -> Mapping[str, Any]:
@@ -166,20 +174,23 @@ class ApiServer:
                 self._fetch(wanted)
                 if status is not None:
                     self._write(status)
+                    self._told.discard(CARRYING)
                 backoff.reset()
             except AWAY as error:
-                self._failed("the status cannot be written, or a table cannot be read", error)
+                self._failed(CARRYING, error)
                 with self._bell:
                     if self._outbox is None:
                         self._outbox = status
                 self._over.wait(backoff.seconds())
 
     def _open(self) -> frozenset[str]:
-        return self._asked - self.tables.keys()
+        """Tables to ask for now; those that were not there have to wait."""
+        found = self._asked - self.tables.keys()
+        return found if time.monotonic() >= self._retry_at else found - self.missing
 
-    def _fetch(self, wanted: Iterable[str]) -> None:
+    def _fetch(self, wanted: frozenset[str]) -> None:
         kept = {name: table for name, table in self.tables.items() if name in self._asked}
-        missing = set()
+        missing = set(self.missing & (self._asked - kept.keys())) - wanted
         found = {}
         for name in wanted:
             try:
@@ -196,8 +207,10 @@ class ApiServer:
         self.tables, self.missing = {**kept, **found}, frozenset(missing)
         if changed:
             self._wake()
-        if missing:
-            self._over.wait(FIRST_RETRY_S)  # the operator writes tables before it names them
+        if not missing:
+            self._misses.reset()
+        elif missing & wanted:
+            self._retry_at = time.monotonic() + self._misses.seconds()
 
     def _write(self, status: NodeStatus) -> None:
         body = {
@@ -221,9 +234,9 @@ class ApiServer:
         if self._over.is_set():
             return
         self.failures += 1
-        if not self._told:  # once: an API server may be away for hours
+        if what not in self._told:  # once: an API server may be away for hours
             log.warning("%s: %s", what, str(error).split("\n", maxsplit=1)[0])
-        self.connected, self._told = False, True
+        self._told.add(what)
 
 
 def _mapping(data: Any) -> Mapping[str, Any]:
