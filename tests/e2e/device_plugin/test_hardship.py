@@ -70,10 +70,13 @@ def test_a_plugin_that_was_killed_knows_what_is_in_use(one: Any) -> None:
     one.start()
     until("offered again", lambda: one.kubelet.allocatable(SHARE) == 4)
     assert one.kubelet.allocatable(WHOLE) == 0
-    (gpu,) = one.report().gpus
-    assert {share.slot: share.allocations for share in gpu.slots if share.allocations} == {
-        given.devices[0]: (given.allocation,)
-    }
+    until("reported", lambda: in_use(one) == {given.devices[0]: (given.allocation,)})
+
+
+def in_use(node: Any) -> dict[str, tuple[str, ...]]:
+    """As the plugin reports it."""
+    (gpu,) = node.report().gpus
+    return {share.slot: share.allocations for share in gpu.slots if share.allocations}
 
 
 KILLED_BEFORE_THE_RECORD = """
