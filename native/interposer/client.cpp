@@ -26,7 +26,7 @@ bool usable(const Runtime &runtime) {
 
 std::atomic<Client *> Client::instance{nullptr};
 std::atomic<bool> Client::inert{false};
-__thread Thread *Client::this_thread __attribute__((tls_model("initial-exec"))) = nullptr;
+__thread Local local __attribute__((tls_model("initial-exec"), visibility("hidden"))) = {0, nullptr};
 
 Client::Client(Options from_environment)
     : options(std::move(from_environment)),
@@ -45,7 +45,10 @@ Client::Client(Options from_environment)
 }
 
 // HIP cannot be used in the child of a process that has used it, and our locks may be held by threads it does not have.
-void Client::after_fork_in_child() { inert.store(true, std::memory_order_relaxed); }
+void Client::after_fork_in_child() {
+  inert.store(true, std::memory_order_relaxed);
+  local.thread = nullptr;
+}
 
 void Client::end_thread(void *data) {
   auto *thread = static_cast<Thread *>(data);
@@ -54,7 +57,7 @@ void Client::end_thread(void *data) {
     client->streams.thread_ends(thread->streams);
     delete thread;
   }
-  this_thread = nullptr;
+  local.thread = nullptr;
 }
 
 Client *Client::make(const Runtime &runtime) {
@@ -76,9 +79,9 @@ Client *Client::make(const Runtime &runtime) {
 }
 
 Thread &Client::make_thread() {
-  this_thread = new Thread;
-  pthread_setspecific(thread_key, this_thread);
-  return *this_thread;
+  local.thread = new Thread;
+  pthread_setspecific(thread_key, local.thread);
+  return *local.thread;
 }
 
 }  // namespace eclip

@@ -26,9 +26,8 @@ class Client {
     return client ? client : make(runtime);
   }
 
-  // The caller's; null before its first launch.
-  static Thread *known_thread() { return this_thread; }
-  Thread &thread() { return this_thread ? *this_thread : make_thread(); }
+  // The caller's.
+  Thread &thread() { return local.thread ? *local.thread : make_thread(); }
 
   const Options options;
   Stats stats;
@@ -48,7 +47,6 @@ class Client {
   // Trivial, so that nothing runs when the library is loaded.
   static std::atomic<Client *> instance;
   static std::atomic<bool> inert;
-  static __thread Thread *this_thread __attribute__((tls_model("initial-exec")));
 };
 
 }  // namespace eclip

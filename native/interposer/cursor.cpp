@@ -146,14 +146,20 @@ uint32_t Cursor::agreement(const Lane &lane, uint32_t position, bool &anchored) 
 }
 
 uint32_t Cursor::ahead(const Plan &plan, bool anywhere, uint32_t most) const {
+  if (!placed_ || position_ == 0) {
+    return 0;
+  }
+  const auto &streams = plan.variants[variant_].streams[lane_];
+  const int16_t *next = streams.data() + position_;
+  const int16_t same = next[-1];
+  const auto left = static_cast<uint32_t>(streams.size() - position_ - 1);  // before the request's last one
+  const uint32_t limit = left < most ? left : most;
+  if (anywhere) {
+    return limit;
+  }
   uint32_t count = 0;
-  if (placed_ && position_ != 0) {
-    const auto &streams = plan.variants[variant_].streams[lane_];
-    const int16_t same = streams[position_ - 1];
-    const auto follows = [&](uint32_t at) { return at < streams.size() && (anywhere || streams[at] == same); };
-    while (count < most && follows(position_ + count) && follows(position_ + count + 1)) {
-      ++count;
-    }
+  while (count < limit && next[count] == same && next[count + 1] == same) {
+    ++count;
   }
   return count;
 }

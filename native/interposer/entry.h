@@ -4,19 +4,22 @@
 
 namespace eclip {
 
+struct Thread;
+
+// What every entry looks at first. Trivial and at a fixed place of the thread's memory, so that it costs two loads.
+struct Local {
+  unsigned depth;
+  Thread *thread;  // null before the thread's first launch
+};
+extern __thread Local local __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
 class Entry {
  public:
-  Entry() { ++depth(); }
-  ~Entry() { --depth(); }
+  Entry() { ++local.depth; }
+  ~Entry() { --local.depth; }
   Entry(const Entry &) = delete;
   Entry &operator=(const Entry &) = delete;
-  bool outermost() const { return depth() == 1; }
-
- private:
-  static unsigned &depth() {
-    static thread_local unsigned value __attribute__((tls_model("initial-exec"))) = 0;
-    return value;
-  }
+  bool outermost() const { return local.depth == 1; }
 };
 
 }  // namespace eclip

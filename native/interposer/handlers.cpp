@@ -50,9 +50,6 @@ uint32_t groups(uint32_t items, uint32_t block) {
 
 hip::Error Handlers::hipLaunchKernel(const void *function, Dim3 grid, Dim3 block, void **args, size_t shared,
                                      Stream stream) {
-  if (const Repeat next(client, function, grid, block, stream); next) {
-    return runtime.hipLaunchKernel(function, grid, block, args, shared, next.target());
-  }
   const Ways issue([&](Stream on) { return runtime.hipLaunchKernel(function, grid, block, args, shared, on); },
                    [&](Stream on, Event start, Event stop) {
                      return runtime.hipExtLaunchKernel(function, grid, block, args, shared, on, start, stop, 0);
@@ -106,10 +103,6 @@ hip::Error Handlers::hipModuleLaunchKernel(Function function, uint32_t grid_x, u
                                            Stream stream, void **args, void **extra) {
   const Dim3 grid{grid_x, grid_y, grid_z};
   const Dim3 block{block_x, block_y, block_z};
-  if (const Repeat next(client, function, grid, block, stream); next) {
-    return runtime.hipModuleLaunchKernel(function, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared,
-                                         next.target(), args, extra);
-  }
   Dim3 items{};
   const bool movable = in_items(grid, block, items) && runtime.ext_module_launch();
   const Ways issue(
@@ -184,21 +177,6 @@ ECLIP_HCC_MODULE_LAUNCH(_Z24hipHccModuleLaunchKernelP18ihipModuleSymbol_tjjjjjjm
 #undef ECLIP_HCC_MODULE_LAUNCH
 
 // --- launches that never move, and calls that only tell of a stream
-
-using Error = hip::Error;
-using Stream = hip::Stream;
-using Event = hip::Event;
-using Function = hip::Function;
-using Module = hip::Module;
-using Graph = hip::Graph;
-using GraphExec = hip::GraphExec;
-using Dim3 = hip::Dim3;
-using Extent = hip::Extent;
-using PitchedPointer = hip::PitchedPointer;
-using Callback = hip::Callback;
-using HostFunction = hip::HostFunction;
-using LaunchConfig = hip::LaunchConfig;
-using DriverLaunchConfig = hip::DriverLaunchConfig;
 
 #define CALL(ret, name, params)
 #define REDIRECT(ret, name, params, args)
@@ -281,18 +259,23 @@ hip::Error Handlers::hipDevicePrimaryCtxReset(int device) {
   return runtime.hipDevicePrimaryCtxReset(device);
 }
 
-hip::Error Handlers::hipModuleUnload(Module module) {
+void Handlers::functions_end() {
   client.kernels.forget_functions();
+  client.streams.changed();
+}
+
+hip::Error Handlers::hipModuleUnload(Module module) {
+  functions_end();
   return runtime.hipModuleUnload(module);
 }
 
 hip::Error Handlers::hipLibraryUnload(void *library) {
-  client.kernels.forget_functions();
+  functions_end();
   return runtime.hipLibraryUnload(library);
 }
 
 void Handlers::__hipUnregisterFatBinary(void **modules) {
-  client.kernels.forget_functions();
+  functions_end();
   runtime.__hipUnregisterFatBinary(modules);
 }
 

@@ -10,21 +10,6 @@ struct Handlers {
   Client &client;
   const Runtime &runtime;
 
-  using Error = hip::Error;
-  using Stream = hip::Stream;
-  using Event = hip::Event;
-  using Function = hip::Function;
-  using Module = hip::Module;
-  using Graph = hip::Graph;
-  using GraphExec = hip::GraphExec;
-  using Dim3 = hip::Dim3;
-  using Extent = hip::Extent;
-  using PitchedPointer = hip::PitchedPointer;
-  using Callback = hip::Callback;
-  using HostFunction = hip::HostFunction;
-  using LaunchConfig = hip::LaunchConfig;
-  using DriverLaunchConfig = hip::DriverLaunchConfig;
-
 #define CALL(ret, name, params)
 #define REDIRECT(ret, name, params, args) ret name params;
 #define PASS(ret, name, params, args, reason) ret name params;
@@ -39,6 +24,7 @@ struct Handlers {
  private:
   void watch(Stream stream);
   Error waited(Error result);
+  void functions_end();
   Error created(Error error, Stream *stream, bool blocking, bool prioritised, bool user_masked);
   Error work_items(Function function, Dim3 items, Dim3 block, Stream stream, Event start, Event stop,
                    const class Issue &issue);

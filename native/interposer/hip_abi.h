@@ -66,3 +66,23 @@ inline bool is_per_thread(Stream stream) { return reinterpret_cast<uintptr_t>(st
 inline Stream per_thread() { return reinterpret_cast<Stream>(per_thread_handle); }
 
 }  // namespace eclip::hip
+
+namespace eclip {
+
+// As hooks.def and calls.def name them.
+using hip::Callback;
+using hip::Dim3;
+using hip::DriverLaunchConfig;
+using hip::Error;
+using hip::Event;
+using hip::Extent;
+using hip::Function;
+using hip::Graph;
+using hip::GraphExec;
+using hip::HostFunction;
+using hip::LaunchConfig;
+using hip::Module;
+using hip::PitchedPointer;
+using hip::Stream;
+
+}  // namespace eclip

@@ -17,7 +17,7 @@ void refresh(Client &client, Track &track, uint32_t device_cus) {
       track.pending.flush(*track.counters);
     }
     track.plan = std::move(plan);
-    track.functions.clear();
+    track.foreseen.clear();
     track.cursor.restart();
     track.request_began_ns = 0;
     track.counters = &client.stats.counters_of(track.plan ? track.plan->generation : 0);
@@ -123,44 +123,41 @@ bool other_device(Client &client, const Runtime &runtime, hip::Stream stream) {
 // What this thread launches at this place of the plan, for later runs.
 void learn(const Client &client, Track &track, const Step &step, const Launch &launch) {
   const uint32_t epoch = client.kernels.epoch();
-  if (track.functions.empty() || track.functions_epoch != epoch) {
-    track.functions_epoch = epoch;
-    track.functions.assign(track.plan->lanes.size(), {});
+  if (track.foreseen.empty() || track.foreseen_epoch != epoch) {
+    track.foreseen_epoch = epoch;
+    track.foreseen.assign(track.plan->lanes.size(), {});
   }
-  auto &functions = track.functions[step.lane];
-  functions.resize(track.plan->lanes[step.lane].keys.size(), nullptr);
-  functions[step.position] = launch.function;
+  auto &foreseen = track.foreseen[step.lane];
+  foreseen.resize(track.plan->lanes[step.lane].keys.size());
+  foreseen[step.position] = {launch.function, launch.grid, launch.block};
 }
 
 bool lasts(eclip_reason why) { return why != ECLIP_PASS_FORK_FAILED && why != ECLIP_PASS_CAPTURING; }
 
 // After a launch that went to `target`: foresees those that follow it there. `owned`: the stream whose order they keep.
-void open_run(Client &client, Thread &thread, Track &track, const Launch &launch, hip::Stream target,
-              AppStream *owned) {
+void open_run(Client &client, const Runtime &runtime, Thread &thread, Track &track, const Launch &launch,
+              hip::Stream target, const AppStream *owned) {
   Run &run = thread.run;
-  run.streams = client.streams.changes();
-  run.kernels = client.kernels.epoch();
+  run.changes = client.streams.changes().load(std::memory_order_acquire);
   run.table = track.asked_generation;
-  const auto &functions = track.functions[track.cursor.lane()];
-  const uint32_t next = track.cursor.position();
-  const uint32_t most = track.cursor.ahead(*track.plan, !owned, Pending::most);
-  uint32_t length = 0;
-  while (length < most && functions[next + length]) {
-    ++length;
+  const Foreseen *next = track.foreseen[track.cursor.lane()].data() + track.cursor.position();
+  const Foreseen *end = next;
+  for (uint32_t left = track.cursor.ahead(*track.plan, !owned, Pending::most); left != 0 && end->function; --left) {
+    ++end;
   }
   const bool implicit = hip::is_null(launch.stream) || hip::is_per_thread(launch.stream);
-  if (length == 0 || client.streams.capture_in_progress() || (implicit && client.streams.several_devices())) {
+  if (end == next || client.streams.capture_in_progress() || (implicit && client.streams.several_devices())) {
     return;
   }
-  run.track = &track;
-  run.owned = owned;
   run.stream = launch.stream;
   run.target = target;
-  run.keys = track.plan->keys.data();
-  run.lane = track.plan->lanes[track.cursor.lane()].keys.data() + next;
-  run.functions = functions.data() + next;
-  run.done = 0;
-  run.length = length;
+  run.owned = owned ? &owned->ownership : nullptr;
+  run.table_now = client.slot.generation_word();
+  run.changes_now = &client.streams.changes();
+  run.runtime = &runtime;
+  run.track = &track;
+  run.begin = run.next = next;
+  run.end = end;
 }
 
 // Under the stream's lock. ECLIP_PASS_WHOLE_GPU and a null target: the plan wants it where it is.
@@ -196,7 +193,7 @@ hip::Error settle(Client &client, const Runtime &runtime, Thread &thread, AppStr
     learn(client, track, step, launch);
     const bool free = !target || joining == Joining::ByRuntime;
     if (free && stream.ownership.owned_by(*thread.seat) && stream.order.steady(target)) {
-      open_run(client, thread, track, launch, target ? target->handle : launch.stream, &stream);
+      open_run(client, runtime, thread, track, launch, target ? target->handle : launch.stream, &stream);
     }
   }
   return error;
@@ -228,7 +225,7 @@ hip::Error decide(Client &client, const Runtime &runtime, Thread &thread, AppStr
     count_launch(step, track, false, ECLIP_PASS_OBSERVING);
     if (step.placed) {
       learn(client, track, step, launch);
-      open_run(client, thread, track, launch, launch.stream, nullptr);
+      open_run(client, runtime, thread, track, launch, launch.stream, nullptr);
     }
     return issue.plain(launch.stream);
   }

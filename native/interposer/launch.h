@@ -31,38 +31,77 @@ class Issue {
 // anything but that launch is done.
 class Repeat {
  public:
-  Repeat(const Client &client, const void *function, hip::Dim3 grid, hip::Dim3 block, hip::Stream stream) {
-    Thread *thread = Client::known_thread();
-    if (!thread || !thread->run.expects(function, grid, block, stream)) {
+  __attribute__((always_inline)) Repeat(const void *function, hip::Dim3 grid, hip::Dim3 block, hip::Stream stream) {
+    Thread *thread = local.thread;
+    if (!thread || !thread->run.expects({function, grid, block}, stream) || local.depth != 0) {
       return;
     }
     Run &run = thread->run;
-    if (run.owned) {
-      if (!run.owned->ownership.enter(*thread->seat)) {
-        return;
-      }
-      inside_ = thread->seat;
+    if (run.owned && !run.owned->enter(*thread->seat)) {
+      return;
     }
-    if (run.table == client.slot.generation() && run.streams == client.streams.changes() &&
-        run.kernels == client.kernels.epoch()) {
-      ++run.done;
-      run_ = &run;
+    if (run.holds()) {
+      ++run.next;
+      ++local.depth;
+      thread_ = thread;
+    } else if (run.owned) {
+      Ownership::leave(*thread->seat);
     }
   }
   ~Repeat() {
-    if (inside_) {
-      Ownership::leave(*inside_);
+    if (thread_) {
+      --local.depth;
+      if (thread_->run.owned) {
+        Ownership::leave(*thread_->seat);
+      }
     }
   }
   Repeat(const Repeat &) = delete;
   Repeat &operator=(const Repeat &) = delete;
 
-  explicit operator bool() const { return run_; }
-  hip::Stream target() const { return run_->target; }
+  explicit operator bool() const { return thread_; }
+  hip::Stream target() const { return thread_->run.target; }
+  const Runtime &runtime() const { return *thread_->run.runtime; }
 
  private:
-  const Run *run_ = nullptr;
-  Seat *inside_ = nullptr;
+  Thread *thread_ = nullptr;
+};
+
+// What an exported function tries first: `by` says whether it was a launch of a run, and is done, with `error`. Only of the
+// two functions that programs launch with all the time.
+template <auto Original>
+struct Again {
+  hip::Error &error;
+  template <class... Arguments>
+  bool by(const Arguments &...) const {
+    return false;
+  }
+};
+
+template <>
+struct Again<&Runtime::hipLaunchKernel> {
+  hip::Error &error;
+  bool by(const void *function, hip::Dim3 grid, hip::Dim3 block, void **args, size_t shared, hip::Stream stream) const {
+    const Repeat next(function, grid, block, stream);
+    if (next) {
+      error = next.runtime().hipLaunchKernel(function, grid, block, args, shared, next.target());
+    }
+    return bool(next);
+  }
+};
+
+template <>
+struct Again<&Runtime::hipModuleLaunchKernel> {
+  hip::Error &error;
+  bool by(hip::Function function, uint32_t grid_x, uint32_t grid_y, uint32_t grid_z, uint32_t block_x, uint32_t block_y,
+          uint32_t block_z, uint32_t shared, hip::Stream stream, void **args, void **extra) const {
+    const Repeat next(function, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, stream);
+    if (next) {
+      error = next.runtime().hipModuleLaunchKernel(function, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared,
+                                                   next.target(), args, extra);
+    }
+    return bool(next);
+  }
 };
 
 hip::Error launch(const Entry &entry, Client &client, const Runtime &runtime, const Launch &launch, const Issue &issue);

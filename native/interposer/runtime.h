@@ -16,20 +16,6 @@ struct Runtime {
 #define SYNC(ret, name, params, args) HOOK(ret, name, params)
 #define MARK(ret, name, params, args) HOOK(ret, name, params)
 #define LOADER(ret, name, params, args)
-  using Error = hip::Error;
-  using Stream = hip::Stream;
-  using Event = hip::Event;
-  using Function = hip::Function;
-  using Module = hip::Module;
-  using Graph = hip::Graph;
-  using GraphExec = hip::GraphExec;
-  using Dim3 = hip::Dim3;
-  using Extent = hip::Extent;
-  using PitchedPointer = hip::PitchedPointer;
-  using Callback = hip::Callback;
-  using HostFunction = hip::HostFunction;
-  using LaunchConfig = hip::LaunchConfig;
-  using DriverLaunchConfig = hip::DriverLaunchConfig;
 #include "calls.def"
 #include "hooks.def"
 #include "undef_hooks.h"

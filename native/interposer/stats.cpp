@@ -70,11 +70,7 @@ uint32_t bucket_of(uint64_t nanoseconds) {
   if (micros < 1.0) {
     return 0;
   }
-  uint64_t whole = static_cast<uint64_t>(micros);
-  uint32_t octave = 0;
-  while (whole >>= 1) {
-    ++octave;
-  }
+  const auto octave = 63 - static_cast<uint32_t>(__builtin_clzll(static_cast<uint64_t>(micros)));
   // 2^(k/8) for k = 1..7; not log2(), whose symbol version is younger than the glibc we build for.
   constexpr double steps[] = {1.0905077326652577, 1.1892071150027210, 1.2968395546510096, 1.4142135623730951,
                               1.5422108254079407, 1.6817928305074290, 1.8340080864093424};

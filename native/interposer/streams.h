@@ -108,8 +108,8 @@ class Streams {
   void touch_all();
   uint64_t touches(const AppStream &stream) const;
 
-  // Changes with the application's streams, before what was expected of them can be wrong.
-  uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
+  // Changes with the application's streams and functions, before what was expected of them can be wrong.
+  const std::atomic<uint64_t> &changes() const { return changes_; }
   void changed() { changes_.fetch_add(1, std::memory_order_acq_rel); }
 
   // The masked stream of set `index` for this application stream, whose mutex is held. Null: `why` tells.

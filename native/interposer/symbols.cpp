@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "handlers.h"
+#include "launch.h"
 
 #define ECLIP_EXPORT __attribute__((visibility("default")))
 
@@ -140,32 +141,12 @@ Result missing() {
 }
 
 }  // namespace
-}  // namespace eclip
-
-using eclip::Client;
-using eclip::Entry;
-using eclip::find_runtime;
-using eclip::Handlers;
-using eclip::hip::Callback;
-using eclip::hip::Dim3;
-using eclip::hip::DriverLaunchConfig;
-using eclip::hip::Error;
-using eclip::hip::Event;
-using eclip::hip::Extent;
-using eclip::hip::Function;
-using eclip::hip::Graph;
-using eclip::hip::GraphExec;
-using eclip::hip::HostFunction;
-using eclip::hip::LaunchConfig;
-using eclip::hip::Module;
-using eclip::hip::PitchedPointer;
-using eclip::hip::Stream;
-
 #define ECLIP_WRAPPER(ret, name, params, args, for_roctx)                        \
-  extern "C" ECLIP_EXPORT ret name params {                                      \
-    const eclip::Runtime *runtime = find_runtime(for_roctx);                     \
+  namespace unforeseen {                                                         \
+  __attribute__((noinline)) ret name params {                                    \
+    const Runtime *runtime = find_runtime(for_roctx);                            \
     if (!runtime || !runtime->name) {                                            \
-      return eclip::missing<ret>();                                              \
+      return missing<ret>();                                                     \
     }                                                                            \
     const Entry entry;                                                           \
     Client *client = entry.outermost() ? Client::get(entry, *runtime) : nullptr; \
@@ -173,6 +154,13 @@ using eclip::hip::Stream;
       return runtime->name args;                                                 \
     }                                                                            \
     return Handlers{entry, *client, *runtime}.name args;                         \
+  }                                                                              \
+  }                                                                              \
+  extern "C" ECLIP_EXPORT ret name params {                                      \
+    if (Error error = 0; Again<&Runtime::name>{error}.by args) {                 \
+      return static_cast<ret>(error);                                            \
+    }                                                                            \
+    return unforeseen::name args;                                                \
   }
 #define CALL(ret, name, params)
 #define REDIRECT(ret, name, params, args) ECLIP_WRAPPER(ret, name, params, args, false)
@@ -185,14 +173,12 @@ using eclip::hip::Stream;
 #include "hooks.def"
 #include "undef_hooks.h"
 
-namespace eclip {
-
 namespace {
 
 const Wrapper *wrappers(size_t &count) {
   static const Wrapper table[] = {
 #define CALL(ret, name, params)
-#define REDIRECT(ret, name, params, args) {#name, reinterpret_cast<void *>(&::name)},
+#define REDIRECT(ret, name, params, args) {#name, reinterpret_cast<void *>(&name)},
 #define PASS(ret, name, params, args, reason) REDIRECT(ret, name, params, args)
 #define OBSERVE(ret, name, params, args) REDIRECT(ret, name, params, args)
 #define WATCH(ret, name, params, args, stream) REDIRECT(ret, name, params, args)

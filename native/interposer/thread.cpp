@@ -64,11 +64,12 @@ Track &Thread::track(uint64_t stream_id) {
 }
 
 void Thread::leave_run() {
-  if (run.done != 0) {
-    run.track->cursor.skip(*run.track->plan, run.done);
-    run.track->pending.again(*run.track->counters, run.done);
+  if (run.next != run.begin) {
+    const auto done = static_cast<uint32_t>(run.next - run.begin);
+    run.track->cursor.skip(*run.track->plan, done);
+    run.track->pending.again(*run.track->counters, done);
   }
-  run.done = run.length = 0;
+  run.begin = run.next = run.end = nullptr;
 }
 
 Thread::~Thread() {

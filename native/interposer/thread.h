@@ -25,30 +25,44 @@ struct Pending {
   void flush(eclip_counters &counters);
 };
 
+// A launch as an entry point sees it, in the form in which it is compared the fastest.
+struct Foreseen {
+  const void *function = nullptr;  // null: not known, or never moved
+  uint64_t grid_xy = 0, block_xy = 0;
+  uint32_t grid_z = 0, block_z = 0;
+
+  Foreseen() = default;
+  Foreseen(const void *launched, hip::Dim3 grid, hip::Dim3 block)
+      : function(launched), grid_xy(pair(grid)), block_xy(pair(block)), grid_z(grid.z), block_z(block.z) {}
+  bool operator==(const Foreseen &other) const {
+    return function == other.function && ((grid_xy ^ other.grid_xy) | (block_xy ^ other.block_xy) |
+                                          (grid_z ^ other.grid_z) | (block_z ^ other.block_z)) == 0;
+  }
+
+ private:
+  static uint64_t pair(hip::Dim3 of) { return of.x | uint64_t{of.y} << 32; }
+};
+
 // Launches that come as the plan expects and go where the one before them went are answered by comparison alone: no
 // name is looked up, no lock taken, nothing counted until the run is over. It is over before the last kernel of a group,
 // when another kernel comes, and when a table or the application's streams change.
 struct Run {
+  const Foreseen *next = nullptr, *end = nullptr;
+  hip::Stream stream = nullptr;         // as the application names it
+  hip::Stream target = nullptr;         // where they go
+  const Ownership *owned = nullptr;     // by this thread, as long as the run lasts; null: no order to keep
+  const uint64_t *table_now = nullptr;  // Slot::generation_word and
+  const std::atomic<uint64_t> *changes_now = nullptr;  // Streams::changes, which must still be
+  uint64_t table = 0;
+  uint64_t changes = 0;
+  const Runtime *runtime = nullptr;
   struct Track *track = nullptr;
-  AppStream *owned = nullptr;              // by this thread, as long as the run lasts; null: no order to keep
-  hip::Stream stream = nullptr;            // as the application names it
-  hip::Stream target = nullptr;            // where they go
-  const KernelKey *keys = nullptr;         // Plan::keys
-  const uint32_t *lane = nullptr;          // Lane::keys and
-  const void *const *functions = nullptr;  // Track::functions from the first kernel of the run on
-  uint32_t done = 0;
-  uint32_t length = 0;
-  uint32_t kernels = 0;  // Kernels::epoch,
-  uint64_t streams = 0;  // Streams::changes and
-  uint64_t table = 0;    // Slot::generation that it holds for
+  const Foreseen *begin = nullptr;
 
-  bool expects(const void *function, hip::Dim3 grid, hip::Dim3 block, hip::Stream on) const {
-    if (done == length || functions[done] != function || on != stream) {
-      return false;
-    }
-    const KernelKey &key = keys[lane[done]];
-    return key.grid[0] == grid.x && key.grid[1] == grid.y && key.grid[2] == grid.z && key.block[0] == block.x &&
-           key.block[1] == block.y && key.block[2] == block.z;
+  bool expects(const Foreseen &launch, hip::Stream on) const { return next != end && *next == launch && on == stream; }
+  bool holds() const {
+    return __atomic_load_n(table_now, __ATOMIC_RELAXED) == table &&
+           changes_now->load(std::memory_order_acquire) == changes;
   }
 };
 
@@ -62,9 +76,9 @@ struct Track {
   uint64_t asked_generation = 0;  // newest that was looked at, refused ones included
   uint64_t request_began_ns = 0;
   uint64_t mark = 0;  // Marks::count at the last launch
-  // [lane][position]: what was launched there, while Kernels::epoch is `functions_epoch`; null: not known or never moved.
-  std::vector<std::vector<const void *>> functions;
-  uint32_t functions_epoch = 0;
+  // [lane][position]: what was launched there, while Kernels::epoch is `foreseen_epoch`.
+  std::vector<std::vector<Foreseen>> foreseen;
+  uint32_t foreseen_epoch = 0;
 };
 
 // Ranges that the application marks. Push/Pop nest; the outermost one is the request, as is a Start/Stop range outside
