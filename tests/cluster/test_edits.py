@@ -21,7 +21,7 @@ PATIENCE_S = 30.0
 def test_every_edit_of_a_policy_is_in_force_within_a_second(installation: Installation, sharing: Sharing) -> None:
     pods, node = sharing.pods, sharing.node
     names = [slot["allocation"] for slot in installation.slots(node).values()]
-    slowest = max(slot.get("p95Micros", 0.0) for slot in installation.slots(node).values()) / 1e6
+    slowest = slowest_request(installation, node)
     seconds = []
     with watch(installation, node) as watching:
         watching.until("three programs are seen", lambda seen: set(names) <= set(seen.generations), within=PATIENCE_S)
@@ -33,6 +33,7 @@ def test_every_edit_of_a_policy_is_in_force_within_a_second(installation: Instal
 
             answered = pods.edit("models", {"strategy": STRATEGIES[edit % 2]})
             seconds.append(watching.until(f"edit {edit}", acknowledged, within=PATIENCE_S) - answered)
+    slowest = max(slowest, slowest_request(installation, node))
     middle, most = statistics.median(seconds), max(seconds)
     sys.stdout.write(f"{EDITS} edits in force: median {middle:.3f} s, maximum {most:.3f} s\n")
     sys.stdout.write(f"slowest request: {slowest:.3f} s\n")
@@ -43,3 +44,8 @@ def test_every_edit_of_a_policy_is_in_force_within_a_second(installation: Instal
         assert report["checksumMismatches"] == 0
         assert report["checksum"] == reference("alexnet", int(report["requests"]))
         assert pods.restarts(name) == 0
+
+
+def slowest_request(installation: Installation, node: str) -> float:
+    """Seconds of the wall clock: the p95 of the slowest program."""
+    return max(slot.get("p95Micros", 0.0) for slot in installation.slots(node).values()) / 1e6

@@ -42,6 +42,12 @@ def watching(installation: Installation, shared: Sharing) -> Iterator[Watch]:
         yield seen
 
 
+@pytest.fixture(scope="module")
+def edits(shared: Sharing, watching: Watch) -> "Edits":
+    """Each is another one than the last."""
+    return Edits(shared, watching)
+
+
 def fault(cluster: Cluster, node: str, component: str) -> Fault:
     limit = LIMITS.get(component, OTHER_LIMIT)
     if component in ("kubelet", "containerd"):
@@ -95,9 +101,8 @@ def works_again(shared: Sharing, edits: Edits, component: str) -> Callable[[], o
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_a_killed_component_works_again_within_seconds_and_no_program_notices(
-    cluster: Cluster, installation: Installation, shared: Sharing, watching: Watch, component: str
+    cluster: Cluster, shared: Sharing, watching: Watch, edits: "Edits", component: str
 ) -> None:
-    edits = Edits(shared, watching)
     edits.take_effect()
     broken = fault(cluster, shared.node, component)
 
@@ -111,10 +116,9 @@ def test_a_killed_component_works_again_within_seconds_and_no_program_notices(
 
 
 def test_components_that_end_at_random_harm_no_program_and_no_share(
-    cluster: Cluster, installation: Installation, shared: Sharing, watching: Watch
+    cluster: Cluster, installation: Installation, shared: Sharing, watching: Watch, edits: "Edits"
 ) -> None:
     chance, end = random.Random(SEED), time.monotonic() + RANDOM_S
-    edits = Edits(shared, watching)
     taken: dict[str, list[float]] = {}
     while time.monotonic() < end:
         component = chance.choice(COMPONENTS)
