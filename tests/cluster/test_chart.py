@@ -45,7 +45,7 @@ def access(bare: BareApi) -> Access:
 @pytest.fixture(scope="module")
 def installed(bare: BareApi, access: Access) -> Access:
     """With a release called demo, whose CRDs are the chart's own."""
-    access.kubectl("delete", "crds", *(f"{name}.eclip.dev" for name in CRDS))
+    access.kubectl("delete", "crds", *(f"{name}.eclip.dev" for name in CRDS), within=300.0)
     helm_does(bare, "install", "demo", CHART, values=EMULATED)
     return access
 
