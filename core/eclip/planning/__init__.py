@@ -117,9 +117,8 @@ def _plan(
     only_known: bool = False,
 ) -> Plan:
     """The plan for these workers active; `known` are the streams of the plan for all."""
-    problem = mixes.problem(gpu, product, workers, options, [allowed[worker.name] for worker in workers])
     started = time.perf_counter()
-    solution, problem = _nested(gpu, product, problem, options)
+    solution, problem = _solved(gpu, product, workers, options, tuple(allowed[worker.name] for worker in workers))
     millis = (time.perf_counter() - started) * 1e3
     asked = list(zip(problem.workers, solution.evaluation.workers, solution.choices, strict=True))
     sizes = [[worker.sizes[size] for size in part.sizes_in_use] for worker, part, _ in asked]
@@ -144,6 +143,25 @@ def _plan(
         solve_millis=millis,
         workers=tuple(_worker_plan(*part) for part in parts),
     )
+
+
+def _solved(
+    gpu: Gpu, product: Product, workers: tuple[Workload, ...], options: Options, allowed: tuple[tuple[int, ...], ...]
+) -> tuple[Solution, Problem]:
+    """As `_nested`, remembered: a part of one mix is often part of another one, under other names."""
+    nameless = tuple(replace(worker, name=str(index)) for index, worker in enumerate(workers))
+    try:
+        return _remembered(gpu, product, nameless, options, allowed)
+    except EclipError:
+        # Said again with the user's names.
+        return _nested(gpu, product, mixes.problem(gpu, product, workers, options, allowed), options)
+
+
+@lru_cache(maxsize=256)
+def _remembered(
+    gpu: Gpu, product: Product, workers: tuple[Workload, ...], options: Options, allowed: tuple[tuple[int, ...], ...]
+) -> tuple[Solution, Problem]:
+    return _nested(gpu, product, mixes.problem(gpu, product, workers, options, allowed), options)
 
 
 def _nested(gpu: Gpu, product: Product, problem: Problem, options: Options) -> tuple[Solution, Problem]:
