@@ -73,7 +73,8 @@ class Script:
 
     def __init__(self, api: Api, number: int) -> None:
         self.api, self.home, self.node = api, f"team-{number}", f"node-{number}"
-        self.gpu = f"{number + 1:x}a"
+        # Long enough not to be part of a table's name by chance.
+        self.gpu = f"{0xFEEDFACE0000 + number:x}"
 
     def begin(self) -> None:
         """All that is there before the policy."""
