@@ -33,10 +33,11 @@ while True:
         if last.get(folder.name) != counted:
             longest[folder.name] = max(longest.get(folder.name, 0.0), now - changed.get(folder.name, now))
             changed[folder.name], last[folder.name] = now, counted
-    still = {one: max(longest[one], now - changed[one]) for one in generations}
+    still = {one: max(longest.get(one, 0.0), now - changed[one]) for one in generations}
     if generations != told or now - at > 0.2:
         told, at = generations, now
         print(json.dumps([generations, still]), flush=True)
+        longest.clear()
     time.sleep(0.01)
 """
 
@@ -49,7 +50,7 @@ class Watch:
     generations: dict[str, int] = field(default_factory=dict)
     """The table generation that each allocation's program has acknowledged."""
     standstill: dict[str, float] = field(default_factory=dict)
-    """Seconds for which each program's counters stood still at most, since the watch began."""
+    """Seconds for which each program's counters stood still at most, since the watch or its latest stretch began."""
     _news: threading.Condition = field(default_factory=threading.Condition)
 
     def follow(self) -> None:
@@ -57,8 +58,15 @@ class Watch:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             with self._news:
-                self.generations, self.standstill = json.loads(line)
+                self.generations, still = json.loads(line)
+                for program, seconds in still.items():
+                    self.standstill[program] = max(seconds, self.standstill.get(program, 0.0))
                 self._news.notify_all()
+
+    def begin_stretch(self) -> None:
+        """Forgets how long anything stood still before."""
+        with self._news:
+            self.standstill.clear()
 
     def until(self, what: str, condition: Callable[["Watch"], bool], *, within: float) -> float:
         """When the condition came true, by the monotonic clock."""

@@ -33,13 +33,15 @@ class Pods:
             path = release.ROOT / "examples" / "profiles" / f"{profile}.yaml"
             self.access.kubectl("apply", "-n", self.namespace, "-f", path)
 
-    def start(self, name: str, program: str, node: str, *arguments: str, image: str | None = None) -> None:
-        """A pod with one share of a GPU of that node."""
+    def start(
+        self, name: str, program: str, node: str, *arguments: str, image: str | None = None, under: tuple[str, ...] = ()
+    ) -> None:
+        """A pod with one share of a GPU of that node; the program may run under another."""
         container = {
             "name": "main",
             "image": image or release.image("workloads"),
             "imagePullPolicy": "IfNotPresent",
-            "command": [program, *arguments],
+            "command": [*under, program, *arguments],
             "resources": {"limits": {"eclip.dev/gpu-share": 1}},
             "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         }
