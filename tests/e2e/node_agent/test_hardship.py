@@ -170,7 +170,7 @@ def test_an_agent_without_an_api_server_leaves_pods_as_they_are_and_comes_back(n
 
     other = node.api.put_table(node.chain_table(SECOND))
     node.want((folder, other))
-    node.until(lambda: node.api.slot(folder.name).generation == 2, "the new plan")
+    node.until(lambda: (found := node.api.slot(folder.name)) and found.generation == 2, "the new plan")
 
 
 def test_kubelet_may_go_and_come_back(node: Node) -> None:
@@ -216,5 +216,5 @@ def test_a_full_disk_keeps_the_old_plan_until_there_is_room(node: Node, small_di
     node.until(lambda: any(c.reason == "WriteFailed" for c in node.api.status.conditions), "WriteFailed")
     goes_on(node, folder)
     (small_disk / "ballast").unlink()
-    node.until(lambda: node.api.slot(folder.name).generation == 2, "the new plan")
+    node.until(lambda: (found := node.api.slot(folder.name)) and found.generation == 2, "the new plan")
     assert stats.read(folder / "stats")[0].current.generation == 2
