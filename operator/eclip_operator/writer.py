@@ -42,6 +42,8 @@ class Writer:
     written: Callable[[Object], None]
     """Told every NodeColocation and ColocationPolicy as it is after a write."""
     _waiting: dict[type, dict[str, Write]] = field(default_factory=lambda: {kind: {} for kind in _ORDER})
+    _newest: dict[str, Write] = field(default_factory=dict)
+    """By object, until it is written or given up."""
     _busy: set[str] = field(default_factory=set)
     _tries: dict[str, int] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
@@ -58,7 +60,7 @@ class Writer:
             for write in writes:
                 queue = self._waiting[type(write)]
                 if not isinstance(write, Event) or len(queue) < MOST_EVENTS:
-                    queue[_key(write)] = write
+                    queue[_key(write)] = self._newest[_key(write)] = write
             self._news.notify_all()
 
     async def run(self) -> None:
@@ -82,6 +84,8 @@ class Writer:
             finally:
                 async with self._news:
                     self._busy.discard(key)
+                    if key not in self._tries and self._newest.get(key) is write:
+                        del self._newest[key]
                     self._news.notify_all()
 
     async def _next(self) -> tuple[str, Write]:
@@ -103,6 +107,7 @@ class Writer:
                 metrics.writes.labels(kind, "refused").inc()
                 return
             if error.code in (404, 409):
+                self._tries.pop(key, None)
                 # The object is gone, or another one has its name: its watch tells.
                 metrics.writes.labels(kind, "gone").inc()
                 return
@@ -120,7 +125,9 @@ class Writer:
         asyncio.get_running_loop().call_later(pause, self._again, key, write)
 
     def _again(self, key: str, write: Write) -> None:
-        """Once more, unless there is a newer one."""
+        """Once more, unless there is, or was, a newer one."""
+        if self._newest.get(key) is not write:
+            return
         self._waiting[type(write)].setdefault(key, write)
         self._wake = asyncio.create_task(self.put(()))
 
