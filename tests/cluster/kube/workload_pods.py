@@ -52,7 +52,7 @@ class Pods:
             "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
             "containers": [container],
         }
-        metadata = {"name": name, "namespace": self.namespace, "labels": {"app": program}}
+        metadata = {"name": name, "namespace": self.namespace, "labels": {"app": program.rpartition("/")[2]}}
         self.access.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
 
     def get(self, name: str) -> Any:
