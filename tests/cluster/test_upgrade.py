@@ -17,8 +17,7 @@ from kube.workload_pods import reference
 pytestmark = pytest.mark.timeout(900)
 PATIENCE_S = 120.0
 STANDSTILL_S = 30.0
-"""Far more than any part of ours could cost a program, and far less than one that hangs: the images of an upgrade keep a
-small machine busy."""
+"""More than a small machine takes from a program while it starts all containers anew, less than one that hangs."""
 
 
 @pytest.fixture(scope="module")
