@@ -39,7 +39,7 @@ def run() -> Cluster:
         pods.start(name, program, cluster.names[node], "--seconds", "3600")
     until(
         "all pods run in masked streams",
-        lambda: pods.condition("models", "Ready")[0] == "True",
+        lambda: pods.enforced("models") == len(PROGRAMS) and pods.condition("models", "Ready")[0] == "True",
         within=ENFORCED_WITHIN_S,
         every=0.5,
     )

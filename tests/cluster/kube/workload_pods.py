@@ -109,6 +109,11 @@ class Pods:
         objects.patch_namespaced_custom_object(*where, {"spec": spec}, _request_timeout=10)
         return time.monotonic()
 
+    def enforced(self, policy: str) -> int:
+        """How many of the policy's pods run in masked streams."""
+        found = self.access.get("colocationpolicy", "-n", self.namespace, policy)
+        return int(found.get("status", {}).get("summary", {}).get("enforced", 0))
+
     def condition(self, policy: str, kind: str) -> tuple[str, str, str]:
         """Status, reason and message of a policy's condition, of the generation that it has now."""
         found = self.access.get("colocationpolicy", "-n", self.namespace, policy)
