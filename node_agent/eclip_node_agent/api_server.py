@@ -65,12 +65,12 @@ class ApiServer:
         self.failures = 0
         self._objects: Any = CustomObjectsApi(client)  # whose types say less than it takes and gives
         self._node, self._wake = node, wake
+        self._mine = f"metadata.name={node.name}"
         self._over = threading.Event()
         self._bell = threading.Condition()
         self._outbox: NodeStatus | None = None
         self._asked: frozenset[str] = frozenset()
         self._misses, self._retry_at = Backoff(), 0.0
-        self._version = ""
         self._told: set[str] = set()
         self._watch: urllib3.HTTPResponse | None = None
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._follow, self._carry)]
@@ -105,35 +105,44 @@ class ApiServer:
         backoff = Backoff()
         while not self._over.is_set():
             try:
-                self._take(self._read_or_make())
+                version = self._list_or_make()
                 self.connected = True
                 self._told.discard(FOLLOWING)
-                backoff.reset()
-                for event in self._events():
-                    if event["type"] not in ("ADDED", "MODIFIED"):
+                for event in self._events(version):
+                    if event["type"] == "ERROR":
+                        raise ValueError(f"the API server ended the watch: {event['object'].get('message', '')}")
+                    if event["type"] == "DELETED":
                         break
                     self._take(event["object"])
+                    backoff.reset()
+                backoff.reset()
             except AWAY as error:
                 self.connected = False
                 self._failed(FOLLOWING, error)
                 self._over.wait(backoff.seconds())
 
-    def _read_or_make(self) -> Mapping[str, Any]:
-        try:
-            return _mapping(self._objects.get_cluster_custom_object(*NODES, self._node.name, _request_timeout=LIMIT))
-        except ApiException as error:
-            if error.status != 404:
-                raise
+    def _list_or_make(self) -> str:
+        """The version from which to watch.
+
+        It is the list's: that of an object nobody has touched for long may be too old for the API server to watch from.
+        """
+        listed = _mapping(
+            self._objects.list_cluster_custom_object(*NODES, field_selector=self._mine, _request_timeout=LIMIT)
+        )
+        if listed["items"]:
+            self._take(listed["items"][0])
+            return str(listed["metadata"]["resourceVersion"])
         made = NodeColocation.of(self._node.name, self._node.uid).wire()
         made.pop("status", None)
-        return _mapping(
+        created = _mapping(
             self._objects.create_cluster_custom_object(*NODES, made, field_manager=names.AGENT, _request_timeout=LIMIT)
         )
+        self._take(created)
+        return str(created["metadata"]["resourceVersion"])
 
     def _take(self, data: Mapping[str, Any]) -> None:
         metadata = data.get("metadata", {})
         known = self.current.metadata if self.current else None
-        self._version = str(metadata.get("resourceVersion", ""))
         if known and (known.uid, known.generation) == (metadata.get("uid"), metadata.get("generation")):
             return  # our own status comes back
         try:
@@ -143,12 +152,12 @@ class ApiServer:
             return
         self._wake()
 
-    def _events(self) -> Iterator[dict[str, Any]]:
+    def _events(self, version: str) -> Iterator[dict[str, Any]]:
         response: urllib3.HTTPResponse = self._objects.list_cluster_custom_object(
             *NODES,
             watch=True,
-            field_selector=f"metadata.name={self._node.name}",
-            resource_version=self._version,
+            field_selector=self._mine,
+            resource_version=version,
             timeout_seconds=WATCH_S,
             _preload_content=False,
             _request_timeout=(PATIENCE_S, WATCH_S + PATIENCE_S),

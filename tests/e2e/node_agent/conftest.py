@@ -80,7 +80,7 @@ class ApiServer:
         self.requests: list[tuple[str, str]] = []
         self._changed = threading.Condition(threading.RLock())
         self._objects: dict[str, dict[str, Any]] = {}
-        self._version = 0
+        self._version = self._oldest = 0
         self._server: ThreadingHTTPServer | None = None
         self.port = 0
         self.start()
@@ -163,10 +163,27 @@ class ApiServer:
             del self._objects[key]
             self._changed.notify_all()
 
+    def listed(self, key: str) -> dict[str, Any]:
+        """A list of one object, or of none, with the version of the whole store."""
+        with self._changed:
+            found = self._objects.get(key)
+            return {"items": [found] if found else [], "metadata": {"resourceVersion": str(self._version)}}
+
+    def forget(self) -> None:
+        """Drops its past, as a real one does every few minutes, and ends the watches."""
+        with self._changed:
+            self._version += 1
+            self._oldest = self._version
+            self._changed.notify_all()
+
     def events(self, key: str, after: int) -> Iterator[dict[str, Any]]:
         """What a watch says, until it ends."""
         seen = after
-        while self.running:
+        oldest = self._oldest
+        if after < oldest:
+            yield {"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old resource version"}}
+            return
+        while self.running and self._oldest == oldest:
             with self._changed:
                 found = self._objects.get(key)
                 if found is None:
@@ -208,6 +225,8 @@ class Handler(BaseHTTPRequestHandler):
         self.api.requests.append(("GET", self.key))
         if "watch=" in self.path:
             self.watch()
+        elif "fieldSelector=" in self.path:
+            self.answer(200, self.api.listed(f"nodecolocations/{NODE}"))
         else:
             found = self.api.get(self.key)
             self.answer(200 if found else 404, found)
