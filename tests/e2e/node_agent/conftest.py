@@ -78,6 +78,8 @@ class ApiServer:
         self.folder = folder
         self.writes: list[tuple[float, dict[str, Any]]] = []
         self.requests: list[tuple[str, str]] = []
+        self.refused = 0
+        """Watches from a version that it does not know any more."""
         self._changed = threading.Condition(threading.RLock())
         self._objects: dict[str, dict[str, Any]] = {}
         self._version = self._oldest = 0
@@ -181,6 +183,7 @@ class ApiServer:
         seen = after
         oldest = self._oldest
         if after < oldest:
+            self.refused += 1
             yield {"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old resource version"}}
             return
         while self.running and self._oldest == oldest:
