@@ -16,7 +16,7 @@ from kube.workload_pods import reference
 
 pytestmark = pytest.mark.timeout(900)
 PATIENCE_S = 120.0
-STANDSTILL_S = 30.0
+STANDSTILL_S = 60.0
 """More than a small machine takes from a program while it starts all containers anew, less than one that hangs."""
 
 

@@ -20,8 +20,8 @@ class Fault:
     """The sudden end of one component."""
 
     component: str
-    limit: float
-    """Seconds that it may take from its process running again to its work done again."""
+    goal: float
+    """Seconds that it should take from its process running again to its work done again."""
     end: Callable[[], None]
     """Kills it."""
     back: Callable[[], None]
@@ -36,19 +36,19 @@ class Fault:
         return time.monotonic() - begin
 
 
-def daemon_of_node(cluster: Cluster, node: str, daemon: str, limit: float) -> Fault:
+def daemon_of_node(cluster: Cluster, node: str, daemon: str, goal: float) -> Fault:
     """kubelet or containerd, started again as the host's init would."""
     machine = cluster.nodes[node].machine
-    return Fault(daemon, limit, lambda: machine.kill(daemon), lambda: cluster.nodes[node].restart(daemon))
+    return Fault(daemon, goal, lambda: machine.kill(daemon), lambda: cluster.nodes[node].restart(daemon))
 
 
-def daemon_of_control_plane(cluster: Cluster, daemon: str, limit: float) -> Fault:
+def daemon_of_control_plane(cluster: Cluster, daemon: str, goal: float) -> Fault:
     """etcd or the API server."""
     plane = cluster.control_plane
-    return Fault(daemon, limit, lambda: plane.machine.kill(daemon), lambda: plane.start(daemon))
+    return Fault(daemon, goal, lambda: plane.machine.kill(daemon), lambda: plane.start(daemon))
 
 
-def container(cluster: Cluster, program: str, limit: float, nodes: tuple[str, ...]) -> Fault:
+def container(cluster: Cluster, program: str, goal: float, nodes: tuple[str, ...]) -> Fault:
     """A program in a container, which kubelet starts again. It runs on one of the nodes."""
     machines = [cluster.nodes[node].machine for node in nodes]
     killed: set[int] = set()
@@ -68,7 +68,7 @@ def container(cluster: Cluster, program: str, limit: float, nodes: tuple[str, ..
             every=0.02,
         )
 
-    return Fault(program, limit, end, back)
+    return Fault(program, goal, end, back)
 
 
 def processes(machine: Machine, program: str) -> list[int]:
