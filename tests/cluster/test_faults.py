@@ -1,5 +1,5 @@
 """Every component is killed, one after another and at random, while three programs share a GPU: they never notice, and
-the component does its work again. How soon is printed beside its goal, not asserted: it is the machine's as much as ours."""
+the component does its work again. How soon is printed beside its goal, not asserted: it depends on the machine, too."""
 
 import random
 import statistics
