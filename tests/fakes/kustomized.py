@@ -20,7 +20,7 @@ def objects(folder: Path) -> Iterator[Raw]:
     kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
     for name in kustomization["resources"]:
         path = folder / name
-        for one in objects(path) if path.is_dir() else yaml.safe_load_all(path.read_text()):
+        for one in objects(path) if path.is_dir() else yaml.load_all(path.read_text(), yaml.CSafeLoader):
             if "namespace" in kustomization and one["kind"] != "Namespace":
                 one["metadata"]["namespace"] = kustomization["namespace"]
             yield one
