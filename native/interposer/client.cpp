@@ -22,6 +22,19 @@ bool usable(const Runtime &runtime) {
          runtime.hipStreamDestroy && runtime.hipExtLaunchKernel;
 }
 
+// All that a program which is left alone does: it says so in its slot. `hooks`: 0 where the user wants it so, else what
+// there is of a runtime that lacks calls. Leaked: the record is ours as long as the process lives.
+void sign_off(const Options &options, uint32_t hooks) {
+  if (options.slot.empty()) {
+    return;
+  }
+  auto *stats = new Stats;
+  std::string why;
+  stats->open(options.slot + "/stats", why);
+  put(stats->client().hooks, hooks);
+  put(stats->client().mode, ECLIP_OFF);
+}
+
 }  // namespace
 
 std::atomic<Client *> Client::instance{nullptr};
@@ -66,6 +79,7 @@ Client *Client::make(const Runtime &runtime) {
   if (!client && !inert.load(std::memory_order_relaxed)) {
     Options options = options_from_environment();
     if (options.mode == ECLIP_OFF || !usable(runtime)) {
+      sign_off(options, options.mode == ECLIP_OFF ? 0 : runtime.found);
       inert.store(true, std::memory_order_relaxed);
     } else {
       pthread_key_create(&thread_key, end_thread);

@@ -17,7 +17,8 @@ namespace eclip {
 
 class Client {
  public:
-  // Null where calls go through untouched: mode off, child of a fork, or no usable runtime. Made at the first call.
+  // Null where calls go through untouched: mode off, child of a fork, or no usable runtime. Made at the first call,
+  // which also leaves the record of a program that we keep out of.
   static Client *get(const Entry &, const Runtime &runtime) {
     if (inert.load(std::memory_order_relaxed)) {
       return nullptr;

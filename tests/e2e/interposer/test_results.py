@@ -3,6 +3,7 @@
 import itertools
 import random
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -140,15 +141,34 @@ def test_marked_ranges_are_the_requests(bench: Any, variant: str) -> None:
     assert sum(model.request_micros.counts) == REQUESTS
 
 
-@pytest.mark.parametrize("mode", ["observe", "off"])
-def test_modes_that_redirect_nothing(bench: Any, mode: str) -> None:
-    run = bench.start("null", REQUESTS, bench.table(bench.EACH), mode=mode)
+def test_a_program_that_only_observes_is_counted_and_left_alone(bench: Any) -> None:
+    run = bench.start("null", REQUESTS, bench.table(bench.EACH), mode="observe")
     assert run.result() == bench.bare("null", REQUESTS)
-    if mode == "off":
-        assert run.clients == ()
-    else:
-        assert run.client.current.passed["observing"] == 12 * REQUESTS
-        assert run.client.current.models[0].requests == REQUESTS
+    assert run.client.current.passed["observing"] == 12 * REQUESTS
+    assert run.client.current.models[0].requests == REQUESTS
+
+
+def test_a_program_that_the_user_keeps_out_says_so_and_no_more(bench: Any) -> None:
+    run = bench.start("null", REQUESTS, bench.table(bench.EACH), mode="off")
+    assert run.result() == bench.bare("null", REQUESTS)
+    assert (run.client.mode, run.client.hooks, run.client.executable) == ("off", 0, "chain")
+    assert (run.client.current.generation, run.client.current.launches) == (0, 0)
+
+
+def test_a_program_whose_hip_lacks_a_call_is_left_alone_and_says_so(bench: Any, tmp_path: Path) -> None:
+    hip = Path("/usr/lib/x86_64-linux-gnu/libamdhip64.so.5").read_bytes()
+    wanted, other = b"\0hipExtStreamGetCUMask\0", b"\0hipExtStreamGetCUMosk\0"
+    assert wanted in hip
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "libamdhip64.so.5").write_bytes(hip.replace(wanted, other))
+    libraries = f"{tmp_path / 'old'}:{bench.environment()['LD_LIBRARY_PATH']}"
+
+    run = bench.start("null", REQUESTS, bench.table(bench.EACH), LD_LIBRARY_PATH=libraries)
+
+    assert run.result() == bench.bare("null", REQUESTS)
+    assert run.client.mode == "off"
+    assert run.client.hooks > 0
+    assert (run.client.current.generation, run.client.current.launches) == (0, 0)
 
 
 def test_one_masked_stream_serves_one_application_stream_and_the_rest_pass(bench: Any) -> None:

@@ -5,6 +5,8 @@ import re
 import time
 from typing import Any
 
+import pytest
+
 from eclip.node import NODE_CONFIG, RECORD
 from eclip.node.record import Injection
 from eclip.slot import stats
@@ -161,13 +163,14 @@ def test_a_second_program_that_bypasses_us_is_told(node: Node) -> None:
     node.programs["mine"] = mine
 
 
-def test_a_program_that_only_observes_is_told(node: Node) -> None:
+@pytest.mark.parametrize("mode", ["observe", "off"])
+def test_a_program_that_the_user_keeps_out_is_told(node: Node, mode: str) -> None:
     folder = node.pod(0, "web")
     node.start_agent()
     node.until(lambda: node.api.node, "the node's object")
     node.want((folder, node.api.put_table(node.chain_table())))
 
-    node.run(folder, ECLIP_MODE="observe")
+    node.run(folder, ECLIP_MODE=mode)
 
     node.until_state(folder, "NotEnforced", "UserDisabled")
 
