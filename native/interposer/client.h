@@ -27,6 +27,11 @@ class Client {
     return client ? client : make(runtime);
   }
 
+  // Whether launches under this plan are the profiler's: in mode profile all are, else those under a table that asks.
+  bool profiles(const Plan *plan) const {
+    return options.mode == ECLIP_PROFILE || (options.mode == ECLIP_ENFORCE && plan && plan->profiling);
+  }
+
   // The caller's.
   Thread &thread() { return local.thread ? *local.thread : make_thread(); }
 
@@ -35,8 +40,8 @@ class Client {
   Kernels kernels;
   Streams streams;
   Slot slot;
-  std::unique_ptr<Profiler> profiler;  // in profile mode
-  std::atomic<bool> broken{false};     // an order that we promised could not be written: nothing is redirected any more
+  Profiler profiler;
+  std::atomic<bool> broken{false};  // an order that we promised could not be written: nothing is redirected any more
 
  private:
   explicit Client(Options from_environment);

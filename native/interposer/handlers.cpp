@@ -208,8 +208,8 @@ void Handlers::watch(Stream stream) {
 
 hip::Error Handlers::waited(Error result) {
   client.thread().waited = true;
-  if (client.profiler && result == hip::success) {
-    client.profiler->host_waited(runtime);
+  if (client.profiler.in_use() && result == hip::success) {
+    client.profiler.host_waited(runtime);
   }
   return result;
 }

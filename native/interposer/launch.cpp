@@ -254,10 +254,13 @@ hip::Error launch(const Entry &, Client &client, const Runtime &runtime, const L
   }
   Track &track = thread.track(stream->id.load(std::memory_order_relaxed));
   refresh(client, track, device.reported_cus);
-  if (client.profiler) {
+  if (client.profiles(track.plan.get())) {
     bump(track.counters->launches);
     const std::lock_guard<std::mutex> lock(stream->mutex);
-    return client.profiler->launch(runtime, thread, *stream, track, launch, issue, kernel);
+    // Another thread may still run on it under the plan before; the profiler joins at once whatever it moves.
+    stream->ownership.take(*thread.seat);
+    stream->order.stayed();
+    return client.profiler.launch(runtime, thread, *stream, track, launch, issue, kernel);
   }
   return decide(client, runtime, thread, *stream, track, launch, issue, kernel);
 }

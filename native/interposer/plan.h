@@ -47,6 +47,7 @@ struct Plan {
   std::unordered_map<KernelKey, uint32_t, KernelKeyHash> key_index;
   std::vector<std::vector<Place>> places;  // [key]
   std::vector<PlanVariant> variants;       // empty in profile mode
+  bool profiling = false;                  // kernels are to be timed on each of the sets
   uint32_t warm_up_requests = 3;
   uint32_t repeats = 9;
 

@@ -11,7 +11,11 @@
 
 namespace eclip {
 
-ProfileFile::ProfileFile(const std::string &path) {
+void ProfileFile::begin(const std::string &path) {
+  if (header_) {
+    munmap(header_, ECLIP_PROFILE_BYTES);
+    header_ = nullptr;
+  }
   const int descriptor = open(path.c_str(), O_RDWR | O_CLOEXEC);
   struct stat status {};
   if (descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_size >= static_cast<off_t>(ECLIP_PROFILE_BYTES)) {

@@ -12,7 +12,8 @@ class ProfileFile {
  public:
   enum State : uint32_t { Empty, Measuring, Complete, Failed };
 
-  explicit ProfileFile(const std::string &path);
+  // Says that a measurement begins. The file may be another one than the last time.
+  void begin(const std::string &path);
   void progress(uint32_t percent);
   void finish(State state, const std::string &text);
 

@@ -9,6 +9,7 @@ namespace eclip {
 namespace {
 
 constexpr size_t most_launches = 1u << 20;  // recorded before the search is given up
+constexpr size_t first_search = 24;         // launches before it begins
 constexpr size_t alignment_launches = 8;    // that must agree before a request is timed
 
 StreamKind kind_of(const AppStream &stream) {
@@ -21,18 +22,22 @@ StreamKind kind_of(const AppStream &stream) {
 
 }  // namespace
 
-Profiler::Profiler(const std::string &path, Kernels &kernels, Streams &streams, Slot &slot, Stats &stats)
-    : kernels_(kernels), streams_(streams), slot_(slot), stats_(stats), file_(path) {}
+Profiler::Profiler(std::string path, Kernels &kernels, Streams &streams, Stats &stats)
+    : path_(std::move(path)), kernels_(kernels), streams_(streams), stats_(stats) {}
 
 hip::Error Profiler::launch(const Runtime &runtime, Thread &thread, AppStream &stream, Track &track,
                             const Launch &launch, const Issue &issue, Kernels::Found kernel) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  in_use_.store(true, std::memory_order_relaxed);
+  if (track.plan && (!plan_ || track.plan->generation > plan_->generation)) {
+    begin(track.plan);
+  }
   const bool capturing = streams_.capture_in_progress() && streams_.capturing(runtime, launch.stream);
-  if (!owner_) {
+  if (plan_ && !owner_) {
     owner_ = &thread;
   }
   read_times(runtime);
-  if (state_ == State::Done || &thread != owner_ || capturing) {
+  if (!plan_ || track.plan != plan_ || state_ == State::Done || &thread != owner_ || capturing) {
     bump(track.counters->passed[capturing ? ECLIP_PASS_CAPTURING : ECLIP_PASS_OBSERVING]);
     return issue.plain(launch.stream);
   }
@@ -47,8 +52,7 @@ hip::Error Profiler::launch(const Runtime &runtime, Thread &thread, AppStream &s
     }
     lose_place();
   }
-  if (state_ == State::Searching && sequence_.size() >= next_search_ &&
-      choose_sizes(streams_.device(runtime).reported_cus)) {
+  if (state_ == State::Searching && sequence_.size() >= next_search_) {
     search();
   }
   if (state_ == State::Aligning && aligned()) {
@@ -77,19 +81,25 @@ uint32_t Profiler::record(Thread &thread, const AppStream &stream, const KernelK
   return entry->second;
 }
 
-// The sizes come with the node's table; without one there is nothing to measure.
-bool Profiler::choose_sizes(uint32_t device_cus) {
-  if (plan_ && plan_->generation == slot_.generation()) {
-    return true;
-  }
-  plan_ = slot_.plan(device_cus);
+// What was measured under an earlier table is left. The sizes come with the table.
+void Profiler::begin(std::shared_ptr<const Plan> plan) {
+  plan_ = std::move(plan);
+  timings_.forget();
+  state_ = State::Searching;
+  owner_ = nullptr;
+  sequence_.clear();
+  items_.clear();
+  item_index_.clear();
+  cycle_.clear();
+  last_launch_ns_ = 0;
+  next_search_ = first_search;
   sets_.clear();
-  for (size_t set = 0; plan_ && set < plan_->sets.size(); ++set) {
+  for (size_t set = 0; set < plan_->sets.size(); ++set) {
     sets_.push_back(set);
   }
   std::sort(sets_.begin(), sets_.end(),
             [this](size_t one, size_t other) { return plan_->sets[one].count() < plan_->sets[other].count(); });
-  return plan_ != nullptr;
+  file_.begin(path_);
 }
 
 void Profiler::search() {
@@ -142,13 +152,15 @@ hip::Error Profiler::time(const Runtime &runtime, AppStream &stream, Track &trac
     bump(track.counters->passed[ECLIP_PASS_OBSERVING]);
     return issue.plain(launch.stream);
   }
+  // A thread under another plan may be looking for masked streams to retire.
+  const std::lock_guard<std::mutex> lock(bench_.mutex);
   const bool narrow = *size_ < sets_.size() && !denied;
   bool possible = launch.movable && !launch.start && !launch.stop && !streams_.capture_in_progress() &&
                   !(narrow && stream.user_masked);
   MaskedStream *target = nullptr;
   eclip_reason why = denied ? ECLIP_PASS_DENIED : ECLIP_PASS_WHOLE_GPU;
   if (possible && narrow) {
-    target = streams_.masked(runtime, bench_, *plan_, sets_[*size_], why);
+    target = streams_.masked(runtime, bench_, *plan_, sets_[*size_], why, &stream);
     possible = target != nullptr;
     if (!possible) {
       fail("no masked stream of " + std::to_string(plan_->sets[sets_[*size_]].count()) +

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -16,7 +17,6 @@
 #include "period.h"
 #include "profile_file.h"
 #include "profile_text.h"
-#include "slot.h"
 #include "streams.h"
 #include "timings.h"
 
@@ -29,7 +29,10 @@ struct Track;
 
 class Profiler {
  public:
-  Profiler(const std::string &path, Kernels &kernels, Streams &streams, Slot &slot, Stats &stats);
+  Profiler(std::string path, Kernels &kernels, Streams &streams, Stats &stats);
+
+  // False before the first launch that was given to it.
+  bool in_use() const { return in_use_.load(std::memory_order_relaxed); }
 
   hip::Error launch(const Runtime &runtime, Thread &thread, AppStream &stream, Track &track, const Launch &launch,
                     const Issue &issue, Kernels::Found kernel);
@@ -62,7 +65,7 @@ class Profiler {
   void search();
   bool aligned() const;
   void lose_place();
-  bool choose_sizes(uint32_t device_cus);
+  void begin(std::shared_ptr<const Plan> plan);
   hip::Error time(const Runtime &runtime, AppStream &stream, Track &track, const Launch &launch, const Issue &issue,
                   bool denied);
   bool fork(const Runtime &runtime, const MaskedStream *target, hip::Stream from);
@@ -78,24 +81,25 @@ class Profiler {
   void finish();
   void fail(const std::string &why);
 
+  const std::string path_;
   Kernels &kernels_;
   Streams &streams_;
-  Slot &slot_;
   Stats &stats_;
   ProfileFile file_;
+  std::atomic<bool> in_use_{false};
   std::mutex mutex_;
   State state_ = State::Searching;
-  const Thread *owner_ = nullptr;  // the thread whose requests are profiled: the first that launches anything
-  std::shared_ptr<const Plan> plan_;
-  std::vector<size_t> sets_;  // of the plan, by size; one more size is the whole GPU
-  AppStream bench_;           // stands for all application streams: kernels run one by one here
+  const Thread *owner_ = nullptr;     // the thread whose requests are profiled: the first that launches anything
+  std::shared_ptr<const Plan> plan_;  // the table that asks; every newer one begins anew
+  std::vector<size_t> sets_;          // of the plan, by size; one more size is the whole GPU
+  AppStream bench_;                   // stands for all application streams: kernels run one by one here
   hip::Event last_stop_ = nullptr;
 
   std::vector<Recorded> sequence_;
   std::vector<Item> items_;
   std::unordered_map<Item, uint32_t, ItemHash> item_index_;
   uint64_t last_launch_ns_ = 0;
-  size_t next_search_ = 24;
+  size_t next_search_ = 0;
 
   std::vector<Position> cycle_;
   size_t position_ = 0;

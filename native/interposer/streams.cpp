@@ -298,7 +298,7 @@ uint64_t Streams::touches(const AppStream &stream) const {
 }
 
 MaskedStream *Streams::masked(const Runtime &runtime, AppStream &stream, const Plan &plan, size_t index,
-                              eclip_reason &why) {
+                              eclip_reason &why, const AppStream *held) {
   const uint64_t releases = releases_.load(std::memory_order_acquire);
   if (stream.cached_generation != plan.generation || stream.cached_releases != releases) {
     stream.cached_generation = plan.generation;
@@ -328,7 +328,7 @@ MaskedStream *Streams::masked(const Runtime &runtime, AppStream &stream, const P
   const Lock lock(mutex_);
   MaskedStream *masked = adopt(stream, plan.sets[index]);
   if (!masked) {
-    masked = create(runtime, stream, plan, plan.sets[index], why);
+    masked = create(runtime, stream, plan, plan.sets[index], why, held);
     if (!masked && why != ECLIP_PASS_CAPTURING) {
       stream.without[index] = why;
     }
@@ -361,12 +361,12 @@ MaskedStream *Streams::adopt(AppStream &stream, const CuSet &set) {
 }
 
 MaskedStream *Streams::create(const Runtime &runtime, AppStream &stream, const Plan &plan, const CuSet &set,
-                              eclip_reason &why) {
+                              eclip_reason &why, const AppStream *held) {
   if (capture_in_progress()) {
     why = ECLIP_PASS_CAPTURING;
     return nullptr;
   }
-  if (masked_.size() >= options_.max_streams && !make_room(runtime, stream, plan.generation)) {
+  if (masked_.size() >= options_.max_streams && !make_room(runtime, stream, held, plan.generation)) {
     why = ECLIP_PASS_BUDGET;
     return nullptr;
   }
@@ -414,14 +414,14 @@ bool Streams::open_stream(const Runtime &runtime, MaskedStream &masked, const Pl
 }
 
 // Retires one masked stream that the plan in force does not use, if one is idle.
-bool Streams::make_room(const Runtime &runtime, AppStream &stream, uint64_t generation) {
+bool Streams::make_room(const Runtime &runtime, const AppStream &stream, const AppStream *held, uint64_t generation) {
   for (size_t index = 0; index < masked_.size(); ++index) {
     MaskedStream &masked = *masked_[index];
     if (masked.owner && masked.generation >= generation) {
       continue;
     }
     AppStream *owner = masked.owner;
-    const bool own_lock = owner && owner != &stream;
+    const bool own_lock = owner && owner != &stream && owner != held;
     if (own_lock && !owner->mutex.try_lock()) {
       continue;
     }

@@ -112,8 +112,10 @@ class Streams {
   const std::atomic<uint64_t> &changes() const { return changes_; }
   void changed() { changes_.fetch_add(1, std::memory_order_acq_rel); }
 
-  // The masked stream of set `index` for this application stream, whose mutex is held. Null: `why` tells.
-  MaskedStream *masked(const Runtime &runtime, AppStream &stream, const Plan &plan, size_t index, eclip_reason &why);
+  // The masked stream of set `index` for this application stream, whose mutex is held, as is that of `held`. Null: `why`
+  // tells.
+  MaskedStream *masked(const Runtime &runtime, AppStream &stream, const Plan &plan, size_t index, eclip_reason &why,
+                       const AppStream *held = nullptr);
 
  private:
   AppStream *query(const Runtime &runtime, hip::Stream handle);
@@ -121,9 +123,9 @@ class Streams {
   void recycle(AppStream *stream);
   void settle_null(const Runtime &runtime, hip::Stream newcomer);
   MaskedStream *adopt(AppStream &stream, const CuSet &set);
-  MaskedStream *create(const Runtime &runtime, AppStream &stream, const Plan &plan, const CuSet &set,
-                       eclip_reason &why);
-  bool make_room(const Runtime &runtime, AppStream &stream, uint64_t generation);
+  MaskedStream *create(const Runtime &runtime, AppStream &stream, const Plan &plan, const CuSet &set, eclip_reason &why,
+                       const AppStream *held);
+  bool make_room(const Runtime &runtime, const AppStream &stream, const AppStream *held, uint64_t generation);
   bool retire(const Runtime &runtime, MaskedStream &masked);
   bool open_stream(const Runtime &runtime, MaskedStream &masked, const Plan &plan);
 

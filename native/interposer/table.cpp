@@ -203,6 +203,7 @@ std::variant<std::shared_ptr<const Plan>, Refusal> read_table(const uint8_t *byt
   plan->generation = generation;
   plan->product = table.product()->str();
   if (table.profiling()) {
+    plan->profiling = true;
     plan->warm_up_requests = table.profiling()->warm_up_requests();
     plan->repeats = table.profiling()->repeats();
   }

@@ -1,7 +1,9 @@
 """Profile mode finds a program's request by itself and times its kernels at every size."""
 
+import itertools
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -75,3 +77,44 @@ def test_a_program_that_never_repeats_gets_no_profile_and_is_not_hurt(bench: Any
     run = bench.start("null", 2, bench.profiling_table(Profiling(1, 5)), mode="profile")
     assert run.result() == bench.bare("null", 2)
     assert stats.read_profile(run.slot.profile).state == "measuring"
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Waits until `condition` holds."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("variant", ["null", "blocking", "null-among-blocking"])
+def test_a_running_program_is_profiled_when_its_table_asks_and_goes_back_to_its_plan(bench: Any, variant: str) -> None:
+    requests = 1500
+    run = bench.start(variant, requests, bench.table(bench.HALVES))
+    until(lambda: any(client.current.redirected for client in run.clients), "the first plan is in force")
+    assert stats.read_profile(run.slot.profile).state == "empty"
+
+    run.slot.publish(bench.profiling_table(Profiling(1, 3)))
+    until(lambda: stats.read_profile(run.slot.profile).state == "complete", "the profile")
+    found = profile.parse(stats.read_profile(run.slot.profile).text, "the slot's profile")
+    assert (found.sizes, len(found.kernels) % 12) == ((15, 30, 45, 60), 0)
+    assert run.client.current.generation == 2
+
+    run.slot.publish(bench.table(bench.EACH))
+    until(lambda: run.client.current.generation == 3 and run.client.current.redirected > 0, "the last plan in force")
+    assert run.process.poll() is None
+    assert run.result() == bench.bare(variant, requests)
+
+
+@pytest.mark.parametrize("variant", ["null", "threads-on-streams", "threads-share-a-stream", "null-among-blocking"])
+def test_profiling_that_comes_and_goes_under_load_changes_no_result(bench: Any, variant: str) -> None:
+    requests = 60
+    tables = itertools.cycle(
+        [bench.profiling_table(Profiling(1, 3)), bench.table(bench.EACH), bench.table(bench.HALVES)]
+    )
+    run = bench.start(variant, requests, bench.table(bench.HALVES))
+    while run.process.poll() is None:
+        run.slot.publish(next(tables))
+        time.sleep(0.01)
+    assert run.result() == bench.bare(variant, requests)
+    assert run.client.current.generation > 1
