@@ -45,14 +45,14 @@ Client::Client(Options from_environment)
     : options(std::move(from_environment)),
       kernels(options.deny),
       streams(options, stats),
-      slot(options.slot, stats, [this](const std::string &name) { return kernels.intern(name); }),
+      slot(options.slot, options.single_mask, stats, [this](const std::string &name) { return kernels.intern(name); }),
       profiler(options.slot + "/profile", kernels, streams, stats) {
   std::string why;
   stats.open(options.slot.empty() ? "" : options.slot + "/stats", why);
   if (!why.empty()) {
     say(why + "; nobody will see this program's statistics");
   }
-  put(stats.client().mode, options.mode);
+  put(stats.client().mode, options.single_mask ? ECLIP_SINGLE_MASK : options.mode);
 }
 
 // HIP cannot be used in the child of a process that has used it, and our locks may be held by threads it does not have.

@@ -80,6 +80,7 @@ Options options_from_environment() {
   options.max_streams = stream_limit();
   options.deny = split(variable("ECLIP_DENY"));
   options.request_range = variable("ECLIP_REQUEST_RANGE");
+  options.single_mask = options.mode == ECLIP_ENFORCE && variable("ECLIP_SINGLE_MASK") == "1";
   options.log = variable("ECLIP_LOG") == "1";
   return options;
 }

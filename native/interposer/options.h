@@ -12,6 +12,7 @@ enum class Rule { Profile, Redirect, Pass };
 
 struct Options {
   eclip_mode mode = ECLIP_OFF;           // ECLIP_MODE; enforce where only a slot is given
+  bool single_mask = false;              // ECLIP_SINGLE_MASK=1: one CU count for the whole process
   std::string slot;                      // ECLIP_SLOT
   Rule non_blocking = Rule::Profile;     // ECLIP_NON_BLOCKING=profile|redirect|pass
   Rule priority = Rule::Pass;            // ECLIP_PRIORITY=redirect|pass

@@ -68,8 +68,8 @@ bool fits_device(uint32_t table_cus, uint32_t device_cus, bool lowered_by_enviro
   return device_cus == table_cus || device_cus * 2 == table_cus || (lowered_by_environment && device_cus <= table_cus);
 }
 
-Slot::Slot(std::string folder, Stats &stats, Intern intern)
-    : folder_(std::move(folder)), stats_(stats), intern_(std::move(intern)) {
+Slot::Slot(std::string folder, bool single_mask, Stats &stats, Intern intern)
+    : folder_(std::move(folder)), single_mask_(single_mask), stats_(stats), intern_(std::move(intern)) {
   if (!folder_.empty()) {
     control_ = map_control(folder_ + "/config/control");
   }
@@ -99,7 +99,7 @@ void Slot::load(uint64_t generation, uint32_t device_cus) {
     auto result = read_table(bytes.data(), bytes.size(), generation, intern_);
     if (auto *plan = std::get_if<std::shared_ptr<const Plan>>(&result)) {
       if (fits_device((*plan)->compute_units, device_cus, getenv("ROC_GLOBAL_CU_MASK") != nullptr)) {
-        plan_ = *plan;
+        plan_ = single_mask_ ? on_one_stream(**plan) : *plan;
         stats_.begin_generation(generation);
         return;
       }

@@ -14,7 +14,8 @@ namespace eclip {
 
 class Slot {
  public:
-  Slot(std::string folder, Stats &stats, Intern intern);
+  // `single_mask`: every plan is cut down to one CU count.
+  Slot(std::string folder, bool single_mask, Stats &stats, Intern intern);
 
   // Generation that the node asks for; one relaxed load.
   uint64_t generation() const { return __atomic_load_n(generation_word(), __ATOMIC_RELAXED); }
@@ -30,6 +31,7 @@ class Slot {
   void load(uint64_t generation, uint32_t device_cus);
 
   const std::string folder_;
+  const bool single_mask_;
   Stats &stats_;
   const Intern intern_;
   const eclip_control *control_ = nullptr;

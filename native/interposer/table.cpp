@@ -220,4 +220,25 @@ std::variant<std::shared_ptr<const Plan>, Refusal> read_table(const uint8_t *byt
   return std::shared_ptr<const Plan>(std::move(plan));
 }
 
+std::shared_ptr<const Plan> on_one_stream(const Plan &plan) {
+  auto single = std::make_shared<Plan>(plan);
+  if (plan.variants.empty()) {
+    return single;
+  }
+  std::vector<uint32_t> votes(plan.sets.size() + 1, 0);
+  for (const auto &lane : plan.variants[0].streams) {
+    for (const int16_t stream : lane) {
+      ++votes[static_cast<size_t>(stream + 1)];
+    }
+  }
+  const auto most = static_cast<int16_t>(std::max_element(votes.begin(), votes.end()) - votes.begin() - 1);
+  for (PlanVariant &variant : single->variants) {
+    for (auto &lane : variant.streams) {
+      std::fill(lane.begin(), lane.end(), most);
+    }
+    std::fill(variant.usual.begin(), variant.usual.end(), most);
+  }
+  return single;
+}
+
 }  // namespace eclip

@@ -25,4 +25,8 @@ using Intern = std::function<NameId(const std::string &)>;
 std::variant<std::shared_ptr<const Plan>, Refusal> read_table(const uint8_t *bytes, size_t size, uint64_t generation,
                                                               const Intern &intern);
 
+// The same plan with every kernel of every variant where variant 0 has most of them: on one masked stream, or on the
+// application's own. So the CU count stays until the next table.
+std::shared_ptr<const Plan> on_one_stream(const Plan &plan);
+
 }  // namespace eclip

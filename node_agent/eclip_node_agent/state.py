@@ -84,11 +84,12 @@ def _proof(alive: Sequence[ClientRecord], evidence: Evidence) -> Verdict:
     verdicts = [_client(client, evidence.generation) for client in alive]
     worst = [found for found in verdicts if found.state is SlotState.NOT_ENFORCED]
     waiting = [found for found in verdicts if found.state is SlotState.PENDING]
-    return (worst or waiting or verdicts)[0]
+    single = [found for found in verdicts if found.state is SlotState.SINGLE_MASK]
+    return (worst or waiting or single or verdicts)[0]
 
 
 def _client(client: ClientRecord, generation: int) -> Verdict:
-    if client.mode != "enforce":
+    if client.mode not in ("enforce", "single-mask"):
         # A program whose runtime lacks what we need is left alone, and says how much of it was there.
         incomplete = client.mode == "off" and client.hooks > 0
         return _not(SlotReason.HOOKS_INCOMPLETE if incomplete else SlotReason.USER_DISABLED)
@@ -99,7 +100,9 @@ def _client(client: ClientRecord, generation: int) -> Verdict:
         return _not(SlotReason.TABLE_REFUSED)
     # Before its first table a program runs as without us. From then on its masks are those of a plan, if not yet of
     # the newest: `acknowledged` tells.
-    return Verdict(SlotState.ENFORCED if client.current.generation else SlotState.PENDING)
+    if not client.current.generation:
+        return Verdict(SlotState.PENDING)
+    return Verdict(SlotState.SINGLE_MASK if client.mode == "single-mask" else SlotState.ENFORCED)
 
 
 def acknowledged(clients: Sequence[ClientRecord]) -> int:

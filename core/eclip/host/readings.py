@@ -99,7 +99,7 @@ class Proof:
 def proof(clients: Sequence[ClientRecord], generation: int) -> Proof:
     """What the living processes of a slot prove about the table of this generation."""
     alive = [client for client in clients if client.alive]
-    enforcing = [client for client in alive if client.mode == "enforce"]
+    enforcing = [client for client in alive if client.mode in ("enforce", "single-mask")]
     if not enforcing:
         return Proof(None, f"not enforcing, mode {alive[0].mode}" if alive else "no program")
     verdicts = [_client_proof(client, generation) for client in enforcing]

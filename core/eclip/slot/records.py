@@ -46,7 +46,7 @@ PASS_REASONS: Final = (
 )
 """Why a launch stayed on the application's stream; index as in `eclip_reason`."""
 
-MODES: Final = ("off", "observe", "enforce", "profile")
+MODES: Final = ("off", "observe", "enforce", "profile", "single-mask")
 REFUSALS: Final = ("accepted", "unreadable", "malformed", "format", "other-gpu", "inconsistent")
 STREAM_STATES: Final = ("not-created", "in-force", "refused", "read-back-differs")
 PROFILE_STATES: Final = ("empty", "measuring", "complete", "failed")

@@ -110,7 +110,8 @@ typedef struct eclip_client {
   eclip_counters counters[2];
 } eclip_client;
 
-typedef enum eclip_mode { ECLIP_OFF = 0, ECLIP_OBSERVE, ECLIP_ENFORCE, ECLIP_PROFILE } eclip_mode;
+/* SINGLE_MASK: as enforce, with one CU count for the whole process. */
+typedef enum eclip_mode { ECLIP_OFF = 0, ECLIP_OBSERVE, ECLIP_ENFORCE, ECLIP_PROFILE, ECLIP_SINGLE_MASK } eclip_mode;
 
 typedef enum eclip_refusal {
   ECLIP_TABLE_ACCEPTED = 0,

@@ -141,6 +141,18 @@ def test_marked_ranges_are_the_requests(bench: Any, variant: str) -> None:
     assert sum(model.request_micros.counts) == REQUESTS
 
 
+def test_a_process_that_wants_one_cu_count_gets_that_of_most_of_its_kernels(bench: Any) -> None:
+    most_on_30 = bench.table(((0, 2, 0), (3, 9, 1), (10, 11, -1)), variants={2: (bench.EACH,)})
+
+    run = bench.start("null", REQUESTS, most_on_30, ECLIP_SINGLE_MASK="1")
+
+    assert run.result() == bench.bare("null", REQUESTS)
+    assert run.client.mode == "single-mask"
+    assert [stream.compute_units for stream in run.client.streams if stream.in_force] == [30]
+    assert run.client.current.redirected == 12 * REQUESTS
+    assert run.client.current.models[0].hops == 0
+
+
 def test_a_program_that_only_observes_is_counted_and_left_alone(bench: Any) -> None:
     run = bench.start("null", REQUESTS, bench.table(bench.EACH), mode="observe")
     assert run.result() == bench.bare("null", REQUESTS)

@@ -163,6 +163,17 @@ def test_a_second_program_that_bypasses_us_is_told(node: Node) -> None:
     node.programs["mine"] = mine
 
 
+def test_a_program_that_wants_one_cu_count_is_told(node: Node) -> None:
+    folder = node.pod(0, "web")
+    node.start_agent()
+    node.until(lambda: node.api.node, "the node's object")
+    node.want((folder, node.api.put_table(node.chain_table())))
+
+    node.run(folder, ECLIP_SINGLE_MASK="1")
+
+    node.until_state(folder, "SingleMask")
+
+
 @pytest.mark.parametrize("mode", ["observe", "off"])
 def test_a_program_that_the_user_keeps_out_is_told(node: Node, mode: str) -> None:
     folder = node.pod(0, "web")

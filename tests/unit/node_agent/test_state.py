@@ -69,6 +69,15 @@ def test_what_the_user_or_the_runtime_disabled_is_told_apart(make: Make) -> None
     assert judged(clients=[make.client(make.counters(0), mode="off", hooks=9)]) == ("NotEnforced", "HooksIncomplete")
 
 
+def test_one_cu_count_for_a_process_is_told_once_a_plan_is_in_force(make: Make) -> None:
+    single = make.client(make.counters(2), mode="single-mask", streams=(make.good,))
+    good = make.client(make.counters(2), streams=(make.good,), index=1)
+
+    assert judged(clients=[good, single]) == ("SingleMask", None)
+    assert judged(clients=[make.client(make.counters(0), mode="single-mask")]) == ("Pending", None)
+    assert judged(clients=[make.client(make.counters(2), mode="single-mask", streams=(make.wide,))])[0] == "NotEnforced"
+
+
 def test_bypass_and_a_missing_library_are_told(make: Make) -> None:
     good = make.client(make.counters(2), streams=(make.good,))
 
