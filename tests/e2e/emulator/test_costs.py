@@ -41,7 +41,7 @@ def test_barrier_packets_take_their_time(make_gpu: MakeGpu, programs: Any) -> No
 
 
 def test_further_queues_in_use_cost_every_dispatch(make_gpu: MakeGpu, programs: Any) -> None:
-    gpu = make_gpu(costs={"streamMicros": 11}, trace=True)
+    gpu = make_gpu(costs={"streamMicros": 11}, trace=True, virtual_time=True)
     programs.run(gpu, "four_queues")
     (program,) = gpu.programs()
     chain = sorted((k.begin, k.end) for k in program.kernels if k.name == "test_spin" and k.compute_units == 15)
