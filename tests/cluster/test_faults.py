@@ -30,6 +30,7 @@ RANDOM_S = 300.0
 SEED = 20
 PATIENCE_S = 90.0
 STRATEGIES = ("static-split", "kernel-groups")
+"""The policy begins with the last of them."""
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +70,8 @@ class Edits:
     def take_effect(self) -> None:
         """An edit goes all the way: API server, etcd, operator, agent, programs."""
         before = dict(self.watching.generations)
-        self.made += 1
         strategy = STRATEGIES[self.made % 2]
+        self.made += 1
         until("the API takes an edit", lambda: self._edit(strategy), within=PATIENCE_S, every=0.05)
         self.watching.until(
             "the edit is in force",
