@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,10 @@ class RealKubelet:
     def restart(self) -> None:
         self.node.machine.kill("kubelet")
         self.node.start("kubelet")
-        # What the API server says of the node is from before, until kubelet has registered the plugin again.
+        # What the API server says of the node is from before, until kubelet has registered the plugin again and told.
         until("kubelet has our plugin", self._inside_node_socket, within=RUNS_WITHIN_S)
+        since = datetime.now(UTC)
+        until("kubelet has told", lambda: self._told() > since and self.allocatable(SHARE) == 4, within=RUNS_WITHIN_S)
 
     def records(self) -> Mapping[str, str]:
         found = self.node.machine.run("sh", "-c", f"cd {STATE}/slots 2>/dev/null && grep -H '' */*/record.json || true")
@@ -118,6 +121,12 @@ class RealKubelet:
         folder = "/var/lib/kubelet/device-plugins"
         script = f'for s in {folder}/eclip.dev_*.sock; do [ "$s" -nt {folder}/kubelet.sock ] && echo y; done; true'
         return self.node.machine.run("sh", "-c", script).count("y") == 2
+
+    def _told(self) -> datetime:
+        """When kubelet last wrote the node's status, in whole seconds."""
+        conditions = self.cluster.access.get("node", self.name)["status"]["conditions"]
+        (ready,) = (one for one in conditions if one["type"] == "Ready")
+        return datetime.fromisoformat(ready["lastHeartbeatTime"])
 
     def _counts(self, which: str, resource: str) -> int:
         return int(self.cluster.access.get("node", self.name)["status"][which].get(resource, 0))

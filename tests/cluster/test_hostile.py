@@ -50,7 +50,7 @@ def test_what_a_pod_does_to_its_slot_harms_nobody_and_is_put_right(
             within=SOON_S,
         )
         assert enforced(installation, shared.node)
-        assert max(watching.standstill.values()) <= STANDSTILL_S
+        assert watching.longest() <= STANDSTILL_S
     hostile = installation.slots(shared.node)["hostile"]
     assert hostile["state"] in ("Pending", "NotEnforced")
 

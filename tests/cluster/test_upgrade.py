@@ -66,7 +66,7 @@ def test_upgrade_and_rollback_leave_programs_as_they_are(
         until("6 shares", lambda: shares(installation, shared.node) == 6, within=PATIENCE_S)
         until("all are enforced", lambda: enforced(installation, shared.node), within=PATIENCE_S)
         assert allocations(installation, shared) == before
-        assert max(watching.standstill.values()) <= STANDSTILL_S
+        assert watching.longest() <= STANDSTILL_S
 
 
 def test_what_runs_outlives_the_release_and_the_next_one_adopts_it(installation: Installation, shared: Sharing) -> None:
@@ -80,7 +80,7 @@ def test_what_runs_outlives_the_release_and_the_next_one_adopts_it(installation:
         installation.install()
 
         until("all are enforced", lambda: enforced(installation, shared.node), within=PATIENCE_S)
-        assert max(watching.standstill.values()) <= STANDSTILL_S
+        assert watching.longest() <= STANDSTILL_S
     assert allocations(installation, shared) == before
     for name in MATES:
         report = shared.pods.stop(name)

@@ -68,9 +68,9 @@ class Group:
         """Of the group and all below it."""
         found: set[int] = set()
         for folder in self.folders:
-            for listed in folder.rglob("cgroup.procs"):
-                with contextlib.suppress(OSError):  # it ends as we look
-                    found.update(int(line) for line in listed.read_text().split())
+            for below, _, _ in os.walk(folder):  # which passes over what ends as we look
+                with contextlib.suppress(OSError):
+                    found.update(int(line) for line in (Path(below) / "cgroup.procs").read_text().split())
         return sorted(found - {0})
 
     def end(self) -> None:
@@ -80,11 +80,9 @@ class Group:
 
     def remove(self) -> None:
         for folder in self.folders:
-            for below in sorted(folder.rglob("*/"), reverse=True):
+            for below, _, _ in os.walk(folder, topdown=False):
                 with contextlib.suppress(OSError):
-                    below.rmdir()
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+                    Path(below).rmdir()
 
     def _killed(self) -> bool:
         left = self.processes()

@@ -40,6 +40,7 @@ while True:
         longest.clear()
     time.sleep(0.01)
 """
+_SEEN_WITHIN_S = 60.0
 
 
 @dataclass
@@ -68,6 +69,11 @@ class Watch:
         with self._news:
             self.standstill.clear()
 
+    def longest(self) -> float:
+        """Seconds for which any program's counters stood still at most in this stretch."""
+        self.until("something is counted", lambda seen: bool(seen.standstill), within=_SEEN_WITHIN_S)
+        return max(self.standstill.values())
+
     def until(self, what: str, condition: Callable[["Watch"], bool], *, within: float) -> float:
         """When the condition came true, by the monotonic clock."""
         with self._news:
@@ -92,6 +98,7 @@ def watch(installation: Installation, node: str) -> Iterator[Watch]:
     reader = threading.Thread(target=watching.follow, daemon=True)
     reader.start()
     try:
+        watching.until("a program is seen", lambda seen: bool(seen.generations), within=_SEEN_WITHIN_S)
         yield watching
     finally:
         process.kill()
