@@ -94,7 +94,8 @@ def tripwire(bare: BareApi) -> Iterator[Tripwire]:
 
             app = web.Application(client_max_size=1 << 26)
             app.router.add_route("*", "/{path:.*}", handle)
-            runner = web.AppRunner(app, access_log=None)
+            # Watches that are still open do not end by themselves.
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             wire.server = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -109,6 +110,6 @@ def tripwire(bare: BareApi) -> Iterator[Tripwire]:
         yield wire
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        if not thread.is_alive():
-            loop.close()
+        thread.join(60)
+        assert not thread.is_alive(), "the wire does not end"
+        loop.close()
