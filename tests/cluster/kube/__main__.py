@@ -1,4 +1,4 @@
-"""A cluster by hand: `python -m kube up|build|demo|down`."""
+"""A cluster by hand: `python -m kube check|up|build|demo|down`."""
 
 import argparse
 import sys
@@ -12,6 +12,7 @@ from kube.commands import ClusterError
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m kube", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("check", help="says what this machine lacks for a cluster, if anything")
     starting = commands.add_parser("up", help="starts a cluster and prints its KUBECONFIG")
     starting.add_argument("nodes", nargs="*", default=NAMES, help="names of the nodes")
     commands.add_parser("build", help="builds what a cluster runs: Kubernetes, etcd and all images")
@@ -22,6 +23,8 @@ def main() -> int:
         match given.command:
             case "up":
                 _say(up(given.nodes))
+            case "check":
+                requirements.check()
             case "build":
                 requirements.check()
                 binaries()
