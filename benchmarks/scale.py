@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "cluster"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "fakes"))
 
 from kube.bare import BareApi, bare_api
 from kube.fleet import Fleet, percentile, programmed

@@ -62,7 +62,7 @@ class Store:
         """The plugin's last report; None if there is none that can be read."""
         path = self.root / node.REPORT
         try:
-            return report.parse(_text(path, record.MOST_BYTES * 16), str(path))
+            return report.Report.parse(_text(path, record.MOST_BYTES * 16), str(path))
         except InputError:
             return None
 
@@ -120,7 +120,7 @@ class Store:
 
 def _allocation(folder: Path) -> Allocation:
     path = folder / node.RECORD
-    found = record.parse(_text(path, record.MOST_BYTES), str(path))
+    found = record.Record.parse(_text(path, record.MOST_BYTES), str(path))
     if (found.slot, found.allocation) != (folder.parent.name, folder.name):
         raise InputError(f"{path}: is the record of slot {found.slot}, allocation {found.allocation}")
     return Allocation(found, folder, Age(found.created_at, _written(path)))

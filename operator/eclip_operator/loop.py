@@ -10,7 +10,7 @@ from typing import Any
 from eclip.errors import EclipError
 from eclip_operator import metrics, questions, reading
 from eclip_operator.cluster import GROUP, ApiError, Cluster, Object
-from eclip_operator.inputs import PodKey, Ref
+from eclip_operator.inputs import PodKey
 from eclip_operator.questions import MixQuestion, Outcome, Question
 from eclip_operator.reconciler import Reconciler, Step
 from eclip_operator.retention import KEPT_S, Retention
@@ -90,21 +90,7 @@ class Operator:
         if not self.ready.is_set():
             self._seen.add((kind, metadata.get("namespace", ""), metadata["name"]))
         try:
-            match kind:
-                case "ColocationPolicy":
-                    policy = reading.policy(raw)
-                    self.mind.put_policy(policy.ref, policy)
-                case "KernelProfile":
-                    profile = reading.profile(raw)
-                    self.mind.put_profile(profile.ref, profile)
-                case "NodeColocation":
-                    self.mind.put_report(metadata["name"], reading.report(raw))
-                case "Node":
-                    self.mind.put_node(metadata["name"], reading.node(raw))
-                case "LookupTable":
-                    self.mind.tables.add(metadata["name"])
-                case "Pod":
-                    self._see_pod(raw)
+            self.mind.see(kind, raw)
         except EclipError as error:
             metrics.unreadable.labels(kind).inc()
             log.warning("%s", error)
@@ -116,21 +102,10 @@ class Operator:
 
     def gone(self, kind: str, namespace: str, name: str) -> None:
         """An object that is not there any more."""
-        match kind:
-            case "ColocationPolicy":
-                self.mind.put_policy(Ref(namespace, name), None)
-            case "KernelProfile":
-                self.mind.put_profile(Ref(namespace, name), None)
-            case "NodeColocation":
-                self.mind.put_report(name, None)
-            case "Node":
-                self.mind.put_node(name, None)
-            case "LookupTable":
-                self.mind.table_gone(name)
-            case "Pod":
-                # It may only have lost the label by which we watch it.
-                for key in self._keys(namespace, name):
-                    self._read(key)
+        self.mind.gone(kind, namespace, name)
+        if kind == "Pod":  # it may only have lost the label by which we watch it
+            for key in self.mind.pod_keys(namespace, name):
+                self._read(key)
 
     async def _think(self) -> None:
         await self._see_all()
@@ -205,14 +180,6 @@ class Operator:
         log.info("planned", extra={"plan": questions.key(question)[:12], "result": type(outcome).__name__})
         self.mind.put_outcome(question, outcome)
         self.wake()
-
-    def _see_pod(self, raw: Object) -> None:
-        metadata = raw["metadata"]
-        for key in self._keys(metadata["namespace"], metadata["name"]):
-            self.mind.put_pod(key, reading.pod(raw))
-
-    def _keys(self, namespace: str, name: str) -> list[PodKey]:
-        return [key for key in self.mind.pods if (key.namespace, key.name) == (namespace, name)]
 
     def _read(self, key: PodKey) -> None:
         if key not in self._reading:

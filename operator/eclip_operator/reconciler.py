@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from eclip.api.node import NodeSpec
 from eclip.api.policy import PolicyStatus
-from eclip_operator import events, labels, questions
+from eclip_operator import events, labels, questions, reading
 from eclip_operator.events import Event
 from eclip_operator.facts import Fact, facts
 from eclip_operator.inputs import KubeNode, NodeReport, Pod, PodKey, Policy, Profile, Ref, World
@@ -102,6 +102,44 @@ class Reconciler:
     def asked(self) -> set[str]:
         """Keys of all questions that some node poses."""
         return {key for intended in self._intents.values() for key in intended.asks}
+
+    def see(self, kind: str, raw: reading.Raw) -> None:
+        """An object of the cluster as it is now. InputError for one that its CRD would not let in."""
+        metadata = raw["metadata"]
+        match kind:
+            case "ColocationPolicy":
+                policy = reading.policy(raw)
+                self.put_policy(policy.ref, policy)
+            case "KernelProfile":
+                profile = reading.profile(raw)
+                self.put_profile(profile.ref, profile)
+            case "NodeColocation":
+                self.put_report(metadata["name"], reading.report(raw))
+            case "Node":
+                self.put_node(metadata["name"], reading.node(raw))
+            case "LookupTable":
+                self.tables.add(metadata["name"])
+            case "Pod":
+                for key in self.pod_keys(metadata["namespace"], metadata["name"]):
+                    self.put_pod(key, reading.pod(raw))
+
+    def gone(self, kind: str, namespace: str, name: str) -> None:
+        """An object that is not there any more. Of a pod nothing follows: its node's object will tell."""
+        match kind:
+            case "ColocationPolicy":
+                self.put_policy(Ref(namespace, name), None)
+            case "KernelProfile":
+                self.put_profile(Ref(namespace, name), None)
+            case "NodeColocation":
+                self.put_report(name, None)
+            case "Node":
+                self.put_node(name, None)
+            case "LookupTable":
+                self.table_gone(name)
+
+    def pod_keys(self, namespace: str, name: str) -> list[PodKey]:
+        """Those of the known pods that have this name."""
+        return [key for key in self.pods if (key.namespace, key.name) == (namespace, name)]
 
     def put_policy(self, ref: Ref, policy: Policy | None) -> None:
         """A policy as it is now; None: it is gone."""

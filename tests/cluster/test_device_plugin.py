@@ -76,7 +76,7 @@ class RealKubelet:
         for line in self._inside(name, "cat", "/proc/self/mountinfo").splitlines():
             fields = line.split()
             mounts[fields[4]] = (Path(fields[3]), "ro" in fields[5].split(","))
-        found = record.parse(self.records()[environment["ECLIP_ALLOCATION"]], name)
+        found = record.Record.parse(self.records()[environment["ECLIP_ALLOCATION"]], name)
         return Admitted((found.slot,), environment, mounts)
 
     def end(self, name: str) -> None:

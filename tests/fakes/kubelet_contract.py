@@ -72,7 +72,7 @@ def it_offers_four_shares_and_the_whole_gpu(kubelet: Kubelet) -> None:
 def a_container_finds_its_slot_and_the_record_names_it(kubelet: Kubelet) -> None:
     given = kubelet.admit("one", SHARE)
     (device,) = given.devices
-    found = record.parse(kubelet.records()[given.allocation], "record")
+    found = record.Record.parse(kubelet.records()[given.allocation], "record")
     assert (found.slot, found.allocation) == (device, given.allocation)
     assert given.environment["ECLIP_SLOT"] == "/run/eclip/slot"
     assert given.environment["LD_PRELOAD"] == "/usr/local/lib/eclip/libeclip_hip.so"

@@ -1,13 +1,13 @@
 """What the plugin tells the node's agent, in `plugin.json`: the agent puts it into the node's status."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from eclip.api.node_status import Health, HealthReason
 from eclip.api.objects import Allocation, Count, Cus, GpuId, Part, SlotName, Time
-from eclip.errors import InputError
+from eclip.node.files import NodeFile
 
 
 class Source(StrEnum):
@@ -68,8 +68,10 @@ class GpuReport(Part):
     slots: tuple[ShareReport, ...] = ()
 
 
-class Report(Part):
+class Report(NodeFile):
     """All that the plugin has to say."""
+
+    called: ClassVar[str] = "report of the device plugin"
 
     plugin_version: str
     library: str
@@ -81,21 +83,3 @@ class Report(Part):
     config: ConfigReport
     gpus: tuple[GpuReport, ...] = ()
     changed_at: Time
-
-    def text(self) -> str:
-        """The file's content."""
-        return self.model_dump_json(by_alias=True, exclude_none=True, indent=1) + "\n"
-
-
-def parse(text: str, source: str) -> Report:
-    """A report as `Report.text` wrote it.
-
-    Raises:
-        InputError: it is none.
-    """
-    try:
-        return Report.model_validate_json(text)
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        raise InputError(f"{source}: is no report of the device plugin: {where}: {fault['msg']}") from error

@@ -12,8 +12,8 @@ from typing import Any
 
 import urllib3
 import yaml
+from reported_gpu import gpu_status
 
-from eclip.gpu import products
 from kube.bare import Api, Raw, free_port
 from kube.commands import until
 
@@ -196,29 +196,6 @@ def slot(gpu: str, number: int, home: str, name: str, uid: str, **more: Any) -> 
 
 def report(api: Api, name: str, gpus: dict[str, list[Raw]], product: str = "MI50") -> None:
     """What a node's agent writes: its GPUs, and who is in them."""
-    chip = products.gpu_for(product)
-    status = {
-        "gpus": [
-            {
-                "id": gpu,
-                "product": product,
-                "gfx": chip.gfx,
-                "computeUnits": chip.compute_units,
-                "topology": {
-                    "xccs": chip.xccs,
-                    "shaderEngines": chip.shader_engines,
-                    "arraysPerEngine": len(chip.active[0][0]),
-                    "active": [cus for xcc in chip.active for engine in xcc for cus in engine],
-                },
-                "index": 1,
-                "renderMinor": 128,
-                "vramBytes": 16 << 30,
-                "shares": 4,
-                "health": "Healthy",
-                "slots": slots,
-            }
-            for gpu, slots in gpus.items()
-        ]
-    }
+    status = {"gpus": [gpu_status(gpu, slots, product) for gpu, slots in gpus.items()]}
     body = {"apiVersion": "eclip.dev/v1alpha1", "kind": "NodeColocation", "metadata": {"name": name}, "status": status}
     api.apply(f"{OURS}/nodecolocations/{name}/status", body, manager="eclip-agent")

@@ -73,7 +73,7 @@ class Node:
 
     def report(self) -> Report:
         path = self.state / node.REPORT
-        return report.parse(path.read_text(), str(path))
+        return report.Report.parse(path.read_text(), str(path))
 
     def log(self) -> str:
         return (self.root / "log").read_text()

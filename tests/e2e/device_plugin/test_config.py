@@ -106,7 +106,7 @@ def test_what_containers_get_follows_the_config(one: Any) -> None:
     plain = one.kubelet.admit("plain", SHARE)
     assert not {"LD_PRELOAD", "ECLIP_SLOT", "HSA_CU_MASK"} & set(plain.environment)
     assert not any("eclip/slot" in place or "libeclip" in place for place in plain.mounts)
-    assert record.parse(one.kubelet.records()[plain.allocation], "").injection is record.Injection.NONE
+    assert record.Record.parse(one.kubelet.records()[plain.allocation], "").injection is record.Injection.NONE
     one.configure(HEAD + "injection: rocprofiler\n")
     until("refused", lambda: not one.report().config.valid)
     assert "injection: is 'rocprofiler', which this version cannot do yet" in one.report().config.message
@@ -121,7 +121,7 @@ def test_another_resource_name_takes_the_place_of_the_old(one: Any) -> None:
 
 def test_a_whole_gpu_takes_all_its_shares(one: Any) -> None:
     given = one.kubelet.admit("whole", WHOLE)
-    assert record.parse(one.kubelet.records()[given.allocation], "").whole
+    assert record.Record.parse(one.kubelet.records()[given.allocation], "").whole
     until("no share is left", lambda: one.kubelet.allocatable(SHARE) == 0)
     assert one.kubelet.capacity(SHARE) == 4
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from reported_gpu import gpu_status
 
-from eclip.gpu import products
 from eclip.slot import table
 from eclip.slot.table import Table
 from eclip_operator import questions, reading, solving
@@ -68,29 +68,6 @@ def policy(name: str, *workloads: Raw, namespace: str = "team", age: int = 0, **
             "creationTimestamp": f"2025-12-{30 - age:02d}T00:00:00Z",
         },
         "spec": {"workloads": list(workloads), **spec},
-    }
-
-
-def gpu_status(identity: str, slots: list[Raw], product: str = "MI50") -> Raw:
-    """A GPU as the agent reports it."""
-    chip = products.gpu_for(product)
-    return {
-        "id": identity,
-        "product": product,
-        "gfx": chip.gfx,
-        "computeUnits": chip.compute_units,
-        "topology": {
-            "xccs": chip.xccs,
-            "shaderEngines": chip.shader_engines,
-            "arraysPerEngine": len(chip.active[0][0]),
-            "active": [cus for xcc in chip.active for engine in xcc for cus in engine],
-        },
-        "index": 1,
-        "renderMinor": 128,
-        "vramBytes": 16 << 30,
-        "shares": 4,
-        "health": "Healthy",
-        "slots": slots,
     }
 
 
@@ -249,31 +226,10 @@ class Stage:
 
     def show(self, raw: Raw) -> None:
         """The mind sees an object."""
-        metadata = raw["metadata"]
-        match raw["kind"]:
-            case "ColocationPolicy":
-                one = reading.policy(raw)
-                self.mind.put_policy(one.ref, one)
-            case "KernelProfile":
-                two = reading.profile(raw)
-                self.mind.put_profile(two.ref, two)
-            case "NodeColocation":
-                self.mind.put_report(metadata["name"], reading.report(raw))
-            case "Node":
-                self.mind.put_node(metadata["name"], reading.node(raw))
-            case "Pod":
-                for key in list(self.mind.pods):
-                    if (key.namespace, key.name) == (metadata["namespace"], metadata["name"]):
-                        self.mind.put_pod(key, reading.pod(raw))
+        self.mind.see(raw["kind"], raw)
 
     def _forget(self, kind: str, namespace: str, name: str) -> None:
-        forget: dict[str, Callable[[], None]] = {
-            "ColocationPolicy": lambda: self.mind.put_policy(reading.Ref(namespace, name), None),
-            "KernelProfile": lambda: self.mind.put_profile(reading.Ref(namespace, name), None),
-            "NodeColocation": lambda: self.mind.put_report(name, None),
-            "Node": lambda: self.mind.put_node(name, None),
-        }
-        forget[kind]()
+        self.mind.gone(kind, namespace, name)
 
     def _write(self, kind: str, namespace: str, name: str, **parts: Raw) -> None:
         raw = copy.deepcopy(self.objects[kind, namespace, name])
