@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from chart import EVERYTHING, ROOT, rendered
+from chart import EVERYTHING, rendered
 from eclip.api import LookupTable, NodeColocation, names
 from eclip.api.node_status import SlotStatus
 from eclip.api.table import TableSpec, TableTopology, encoded
@@ -26,6 +26,7 @@ from kube.machine import Machine
 pytestmark = pytest.mark.timeout(900)
 HOME, AGENT = "eclip-system", "demo-eclip-agent"
 STATE = names.STATE_ROOT
+KINDS = ("CustomResourceDefinition",)
 RIGHTS = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding")
 ADMISSION = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 INSTALL = "from eclip_device_plugin.main import install_library; raise SystemExit(install_library())"
@@ -121,9 +122,9 @@ def site(cluster: Cluster) -> Iterator[Site]:
     made = Site(cluster, cluster.names[0])
     access, machine = cluster.access, made.machine
     cluster.nodes[made.name].load(base())
-    access.kubectl("apply", "--server-side", "-f", ROOT / "crds")
     access.kubectl("create", "namespace", HOME)
-    access.apply(*(found for found in rendered(EVERYTHING) if found["kind"] in (*RIGHTS, *ADMISSION)))
+    objects = [found for found in rendered(EVERYTHING) if found["kind"] in (*KINDS, *RIGHTS, *ADMISSION)]
+    access.apply(*objects)
     give_token(made)
     environment = ("env", f"ECLIP_STATE={STATE}", f"NODE_NAME={made.name}")
     for program in (EMULATE, INSTALL):
@@ -135,8 +136,9 @@ def site(cluster: Cluster) -> Iterator[Site]:
         machine.kill(daemon)
     machine.run("sh", "-c", f"rm -rf {STATE}/*")
     access.kubectl("delete", "pod", "--all", "--grace-period=0", "--force")
-    access.kubectl("delete", "namespace", HOME, "--wait=false")
-    access.kubectl("delete", "nodecolocations,lookuptables", "--all")
+    # All of it, and waited for: the next tests install the chart on this cluster.
+    access.delete(*objects)
+    access.kubectl("delete", "namespace", HOME, within=SOON_S)
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ from eclip.gpu.topology import Gpu
 LIBRARIES = Path(eclip.__file__).parent / "native" / "emulator"
 WORKLOAD_KERNELS = Path(eclip.__file__).parent / "native" / "workloads" / "libeclip_workload_kernels.so"
 
+_MAGIC = b"ECLCHIP\0"
 _SUMMARY = struct.Struct("<8sII q d II 6d 4Q 8Q 2Q")
 _CHIP_VERSION = 4
 
@@ -207,7 +208,7 @@ class EmulatedGpu:
                 page = file.read(_SUMMARY.size)
         except FileNotFoundError:
             page = b""
-        if not any(page):  # the first program is about to make it
+        if not any(page[: len(_MAGIC)]):  # the first program is about to make it, and marks it when it is whole
             return Reading(0, 0, 0, 0, Packets(), 0, 0, 0, 0, 0, 0, 0)
         return _reading(page, str(path))
 
@@ -267,7 +268,7 @@ def _costs(row: Product) -> dict[str, Any]:
 
 
 def _reading(page: bytes, source: str) -> Reading:
-    if len(page) < _SUMMARY.size or not page.startswith(b"ECLCHIP\0"):
+    if len(page) < _SUMMARY.size or not page.startswith(_MAGIC):
         raise InputError(f"{source}: no state of an emulated chip")
     (_, version, _, epoch_ns, scale, _, programs, played, microjoules, busy, traffic, idle_watts, behind,
      died, rotations, mask_calls, vram, *packets, virtual_time, passed_over) = _SUMMARY.unpack(page)  # fmt: skip

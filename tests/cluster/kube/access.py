@@ -38,3 +38,7 @@ class Access:
     def apply(self, *documents: dict[str, Any]) -> str:
         """What `kubectl apply` says to objects."""
         return self.kubectl("apply", "-f", "-", given="\n---\n".join(map(json.dumps, documents)))
+
+    def delete(self, *documents: dict[str, Any]) -> str:
+        """What `kubectl delete` says to objects, when they are gone."""
+        return self.kubectl("delete", "--ignore-not-found", "-f", "-", given="\n---\n".join(map(json.dumps, documents)))
