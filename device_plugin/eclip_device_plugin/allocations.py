@@ -1,16 +1,18 @@
 """Edge: allocations on the node's disk. Made here, deleted by the agent alone, never used twice."""
 
+import contextlib
 import os
 import secrets
 import shutil
 from collections import defaultdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from eclip import node
 from eclip.errors import EclipError
 from eclip.node.record import Injection, Record
-from eclip.slot import Slot
+from eclip.slot import place
 
 
 def in_use(state: Path) -> dict[str, tuple[str, ...]]:
@@ -24,7 +26,10 @@ def in_use(state: Path) -> dict[str, tuple[str, ...]]:
 
 def is_in_use(state: Path, slot: str) -> bool:
     """Whether somebody was given this slot, and the agent has not taken it back."""
-    return any(not record.parent.name.startswith(".") for record in state.glob(f"slots/{slot}/*/{node.RECORD}"))
+    with contextlib.suppress(FileNotFoundError):
+        found = (state / "slots" / slot).iterdir()
+        return any(not entry.name.startswith(".") and (entry / node.RECORD).exists() for entry in found)
+    return False
 
 
 def make(
@@ -36,9 +41,9 @@ def make(
     library: str,
     injection: Injection,
     ceiling: str | None,
-    laid_out: Path | None = None,
+    laid_out: Path,
 ) -> tuple[Path, Record]:
-    """A new slot folder, from one that is laid out already if there is one, with its record, which is written last.
+    """A new slot folder, made of one that is laid out, with its record, which is written last.
 
     Raises:
         EclipError: the file system refuses; nothing is left behind.
@@ -53,10 +58,9 @@ def make(
         injection=injection,
         ceiling=ceiling,
     )
-    with Slot.create(state, slot, record.allocation, laid_out) as made:
-        folder = made.folder
+    folder = place(laid_out, state, slot, record.allocation)
     try:
-        _write(folder / node.RECORD, record.text())
+        _write(folder, record.text().encode())
     except OSError as error:
         # Nobody was told of it.
         shutil.rmtree(folder, ignore_errors=True)
@@ -64,17 +68,22 @@ def make(
     return folder, record
 
 
-def _write(path: Path, text: str) -> None:
-    """Kubelet replays our answer after a power cut: the record has to be there then, and all that was made before."""
-    unfinished = path.with_name(f".{path.name}.new")
-    with unfinished.open("w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o644)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+def _write(folder: Path, record: bytes) -> None:
+    """Kubelet replays our answer after a power cut: the record has to be there then, and all that was made before.
+
+    Who looks meanwhile sees the whole record or none. A power cut in this very moment may leave an empty one, of an
+    allocation that nobody was told of. The record is renamed before it is synchronized, so that a journal carries all
+    of it at once: the folder's own turn, which file systems without one need, then costs nothing.
+    """
+    unfinished = f".{node.RECORD}.new"
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(folder)
+        with open(unfinished, "xb", opener=partial(os.open, mode=0o644, dir_fd=place)) as file:
+            os.fchmod(file.fileno(), 0o644)
+            file.write(record)
+            file.flush()
+            os.rename(unfinished, node.RECORD, src_dir_fd=place, dst_dir_fd=place)
+            os.fsync(file.fileno())
+        os.fsync(place)
     finally:
-        os.close(folder)
+        os.close(place)

@@ -20,6 +20,8 @@ from eclip_device_plugin.gpus import Fault, NodeGpu
 
 SYSFS = Path("/sys")
 KFD_DEVICE = "/dev/kfd"
+_Identity = tuple[int, ...] | None
+"""Tells a file from one that took its place, and from itself with another content. None: there is none."""
 
 
 class Source(Protocol):
@@ -92,6 +94,7 @@ class EmulatedSource:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._said: tuple[_Identity, AllocateFile] | None = None
 
     def read(self) -> tuple[NodeGpu, ...]:
         """See `Source`."""
@@ -105,8 +108,20 @@ class EmulatedSource:
         return Container({**_visible(gpu), **said.env}, tuple(mounts))
 
     def _allocate(self) -> AllocateFile:
+        """Read again when it is another file than before: kubelet does not wait for a parser."""
         path = self._folder / "allocate.yaml"
-        return documents.parse(AllocateFile, documents.read(path), str(path))
+        now = _identity(path)
+        if self._said is None or self._said[0] != now:
+            self._said = now, documents.parse(AllocateFile, documents.read(path), str(path))
+        return self._said[1]
+
+
+def _identity(path: Path) -> _Identity:
+    try:
+        seen = path.stat()
+    except OSError:
+        return None
+    return seen.st_dev, seen.st_ino, seen.st_ctime_ns, seen.st_size
 
 
 def _visible(gpu: NodeGpu) -> Mapping[str, str]:

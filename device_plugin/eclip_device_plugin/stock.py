@@ -27,26 +27,35 @@ class Stock:
         self._full = False
         self._adopt()
 
-    def take(self) -> Path | None:
-        """A folder that is laid out; None if there is none left."""
+    def take(self) -> Path:
+        """A folder that is laid out; if none is left, it is done now.
+
+        Raises:
+            EclipError: the file system refuses.
+        """
         with contextlib.suppress(IndexError):
-            return self._ready.pop()
-        return None
+            while not (folder := self._ready.pop()).is_dir():
+                _log.warning("%s is gone", folder)
+            return folder
+        return self._lay_out()
 
     def fill(self) -> None:
         """Lays out one folder, if one is missing. A disk that is full is tried again."""
         if len(self._ready) >= STOCK:
             return
-        folder = self._folder / secrets.token_hex(8)
         try:
-            lay_out(folder)
+            self._ready.append(self._lay_out())
         except EclipError as error:
             if not self._full:
                 _log.warning("slots cannot be laid out ahead: %s", error)
             self._full = True
             return
         self._full = False
-        self._ready.append(folder)
+
+    def _lay_out(self) -> Path:
+        folder = self._folder / secrets.token_hex(8)
+        lay_out(folder)
+        return folder
 
     def _adopt(self) -> None:
         """What an earlier process left: whole folders are kept, others and those of other versions go."""

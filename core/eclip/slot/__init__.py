@@ -69,32 +69,17 @@ class Slot:
         self._words = memoryview(self._control).cast("Q")
 
     @classmethod
-    def create(cls, root: Path, name: str, allocation: str, laid_out: Path | None = None) -> Self:
-        """Makes the folder of a new slot under a state root, and opens it. `laid_out` is one that `lay_out` made on the
-        same file system: it becomes the slot's, which takes no time.
+    def create(cls, root: Path, name: str, allocation: str) -> Self:
+        """Makes the folder of a new slot under a state root, and opens it.
 
         Raises:
             InputError: a name cannot be used, or the folder exists.
             EclipError: the file system refuses.
         """
-        for what, text in (("slot", name), ("allocation", allocation)):
-            if fault := documents.name_fault(text):
-                raise InputError(f"{what} {fault}")
-        parent = root / "slots" / name
-        folder, unfinished = parent / allocation, parent / f".{allocation}.new"
-        try:
-            parent.mkdir(mode=_FOLDER, parents=True, exist_ok=True)
-            shutil.rmtree(unfinished, ignore_errors=True)
-            if laid_out is None:
-                _lay_out(unfinished)
-            else:
-                laid_out.rename(unfinished)
-            unfinished.rename(folder)
-        except OSError as error:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            if folder.exists():
-                raise InputError(f"slot {name}: {folder} exists; remove it, or take another allocation") from error
-            raise EclipError(f"slot {name}: {folder} cannot be made: {error.strerror}") from error
+        folder = _new_folder(root, name, allocation)
+        if folder.exists():
+            raise InputError(f"slot {name}: {folder} exists; remove it, or take another allocation")
+        lay_out(folder)
         return cls(folder)
 
     @property
@@ -204,6 +189,32 @@ def _map_control(path: Path) -> mmap.mmap:
     return page
 
 
+def place(laid_out: Path, root: Path, name: str, allocation: str) -> Path:
+    """Makes a folder of `lay_out`, on the file system of a state root, that of a new slot, which takes no time.
+
+    Raises:
+        InputError: a name cannot be used.
+        EclipError: the file system refuses; a folder that has something in it is never replaced.
+    """
+    folder = _new_folder(root, name, allocation)
+    try:
+        try:
+            laid_out.rename(folder)
+        except FileNotFoundError:  # the slot's first allocation
+            folder.parent.mkdir(mode=_FOLDER, parents=True, exist_ok=True)
+            laid_out.rename(folder)
+    except OSError as error:
+        raise EclipError(f"slot {name}: {folder} cannot be made: {error.strerror}") from error
+    return folder
+
+
+def _new_folder(root: Path, name: str, allocation: str) -> Path:
+    for what, text in (("slot", name), ("allocation", allocation)):
+        if fault := documents.name_fault(text):
+            raise InputError(f"{what} {fault}")
+    return root / "slots" / name / allocation
+
+
 def lay_out(folder: Path) -> None:
     """Makes a folder that a slot can be created from, whole or not at all.
 
@@ -213,6 +224,7 @@ def lay_out(folder: Path) -> None:
     unfinished = folder.with_name(f".{folder.name}.new")
     try:
         folder.parent.mkdir(mode=_FOLDER, parents=True, exist_ok=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
         _lay_out(unfinished)
         unfinished.rename(folder)
     except OSError as error:

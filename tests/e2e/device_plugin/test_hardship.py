@@ -84,9 +84,11 @@ import os, signal, sys
 from pathlib import Path
 from eclip.node.record import Injection
 from eclip_device_plugin import allocations
+from eclip_device_plugin.stock import Stock
 allocations._write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 state, slot = Path(sys.argv[1]), sys.argv[2]
-allocations.make(state, slot, "abc", whole=False, library="1", injection=Injection.PRELOAD, ceiling=None)
+new = Stock(state).take()
+allocations.make(state, slot, "abc", whole=False, library="1", injection=Injection.NONE, ceiling=None, laid_out=new)
 """
 
 

@@ -1,5 +1,6 @@
 """Slot folders that are laid out ahead: whole ones only, of this version only, each given once."""
 
+import shutil
 from pathlib import Path
 
 from eclip.node.record import Injection
@@ -21,8 +22,7 @@ def test_a_stock_is_filled_once_and_outlives_its_process(tmp_path: Path) -> None
 
     later = Stock(tmp_path)
 
-    taken = {folder.name for folder in iter(later.take, None)}
-    assert taken == kept
+    assert {later.take().name for _ in range(STOCK)} == kept
 
 
 def test_what_is_not_whole_or_of_another_version_goes(tmp_path: Path) -> None:
@@ -34,22 +34,33 @@ def test_what_is_not_whole_or_of_another_version_goes(tmp_path: Path) -> None:
     stock = Stock(tmp_path)
 
     assert prepared(tmp_path) == {whole}
-    assert stock.take() is not None
-    assert stock.take() is None
+    assert stock.take().name == whole
+    assert stock.take().name != whole
 
 
-def test_an_allocation_is_made_of_it_and_of_nothing_else_when_it_is_empty(tmp_path: Path) -> None:
+def test_a_folder_that_somebody_took_away_is_not_given(tmp_path: Path) -> None:
     stock = Stock(tmp_path)
     stock.fill()
-    laid_out = stock.take()
-    assert laid_out is not None
-    inode = laid_out.stat().st_ino
+    (gone,) = prepared(tmp_path)
+    shutil.rmtree(tmp_path / "prepared")
+
+    taken = stock.take()
+
+    assert taken.name != gone
+    assert taken.is_dir()
+
+
+def test_an_allocation_is_made_of_it_and_when_it_is_empty_of_a_new_folder(tmp_path: Path) -> None:
+    stock = Stock(tmp_path)
+    stock.fill()
+    laid_out = [stock.take(), stock.take()]
+    inode = laid_out[0].stat().st_ino
 
     made = [
         allocations.make(
             tmp_path, "a-s00", "a", whole=False, library="1", injection=Injection.NONE, ceiling=None, laid_out=one
         )
-        for one in (laid_out, stock.take())
+        for one in laid_out
     ]
 
     assert made[0][0].stat().st_ino == inode

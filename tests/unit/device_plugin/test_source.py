@@ -110,6 +110,19 @@ def test_an_emulated_gpu_comes_with_what_its_folder_says(tmp_path: Path) -> None
     assert made.devices == ()
 
 
+def test_what_the_folder_says_is_followed_when_it_changes(tmp_path: Path) -> None:
+    source = emulated(tmp_path, "env: {A: b}\n")
+    gpu = source.read()[0]
+    assert source.passage(gpu).environment["A"] == "b"
+
+    (tmp_path / "allocate.yaml").write_text("apiVersion: eclip.dev/v1alpha1\nkind: EmulatedSource\nenv: {A: other}\n")
+
+    assert source.passage(gpu).environment["A"] == "other"
+    (tmp_path / "allocate.yaml").unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        source.passage(gpu)
+
+
 @pytest.mark.parametrize("path", ["/etc", "../..", "lib/../../x"])
 def test_an_emulated_source_leads_nowhere_else(path: str, tmp_path: Path) -> None:
     source = emulated(tmp_path, f"mounts: [{{path: '{path}', containerPath: /x}}]\n")
