@@ -1,8 +1,9 @@
 #!/bin/bash
-# Process 1 of a machine: init.sh FOLDER NAME COMMANDS < mounts of control groups. It sees the host's files, but what it writes
-# stays in FOLDER; then it waits for whatever ends under it, as an init does.
+# Process 1 of a machine: init.sh FOLDER NAME COMMANDS SHOWN... < mounts of control groups. It sees the host's files, but what
+# it writes stays in FOLDER; then it waits for whatever ends under it, as an init does.
 set -eu
-folder=$1 name=$2
+folder=$1 name=$2 commands=$3
+shift 3
 root=$folder/root
 
 mount --make-rprivate /
@@ -14,6 +15,12 @@ mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 mkdir -p "$root/run/lock" "$root/run/netns"
+for place; do # on another file system than /, or hidden by one of the above
+  [ -e "$root$place" ] && continue
+  mkdir -p "$root$place"
+  mount --rbind "$place" "$root$place"
+  mount -o remount,bind,ro "$root$place"
+done
 
 # An overlay cannot lie on an overlay, and what nodes keep is what the tests are about: plain folders for these.
 for state in containerd kubelet cni eclip; do
@@ -23,7 +30,7 @@ done
 mkdir -p "$root/machine"
 mount --bind "$folder/log" "$root/var/log"
 mount --bind "$folder/files" "$root/machine"
-mount --bind "$3" "$root/machine/bin"
+mount --bind "$commands" "$root/machine/bin"
 cp "$folder/files/hosts" "$root/etc/hosts"
 rm -f "$root/etc/resolv.conf" # may be a link out of here
 : >"$root/etc/resolv.conf"

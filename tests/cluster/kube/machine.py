@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shlex
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from kube.commands import ClusterError, run, until
 INIT = Path(__file__).parent / "init.sh"
 NAMESPACES = ("-m", "-n", "-p", "-u", "-i", "-C")
 """Mounts, network, processes, host name, IPC and control groups."""
+SHOWN = (Path(__file__).parents[3], Path(sys.prefix), Path(sys.base_prefix))
+"""Folders of the host that a machine sees wherever they lie: this checkout and its Python."""
 BOOTS_WITHIN_S = 30.0
 ENDS_WITHIN_S = 10.0
 
@@ -65,7 +68,7 @@ class Machine:
         (self.folder / "mounts").write_text(mounts)
         script = f'{self._join("")} cd {self.folder}; echo $$ >launcher; exec "$@" <mounts >>boot.log 2>&1'
         unshare = ("unshare", *NAMESPACES, "--fork", "--kill-child=KILL")
-        run("setsid", "--fork", "sh", "-c", script, "sh", *unshare, INIT, self.folder, self.name, commands)
+        run("setsid", "--fork", "sh", "-c", script, "sh", *unshare, INIT, self.folder, self.name, commands, *SHOWN)
 
     def _up(self) -> bool:
         with contextlib.suppress(OSError, ValueError):
