@@ -150,7 +150,7 @@ def _planned(question: _Question, changes: "mix.Changes") -> dict[str, Any]:
 
 def _questions(file: Path | None, gpu: str | None, profiles: list[str]) -> list[_Question]:
     from eclip.documents import colocation, profile
-    from eclip.host import chip, gpus, mix
+    from eclip.host import gpus, mix
 
     if (file is None) == (not profiles):
         raise InputError(
@@ -158,7 +158,7 @@ def _questions(file: Path | None, gpu: str | None, profiles: list[str]) -> list[
         )
     if file is not None:
         spec = colocation.load(file)
-        chips = {name: gpus.named(gpu) if gpu else chip.describe(name, str(file)) for name in spec.gpus}
+        chips = {name: gpus.named(gpu) if gpu else gpus.describe(name, str(file)) for name in spec.gpus}
         return [_Question(found, mix.of(spec, name)) for name, found in chips.items()]
     if gpu is None:
         raise InputError("--profile needs a GPU as well: --gpu MI50, or --gpu with a folder of KFD topology")

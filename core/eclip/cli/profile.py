@@ -36,11 +36,11 @@ def profile(
     """
     from eclip import atomic, slot
     from eclip.documents import profile as profiles
-    from eclip.host import chip, profiling
+    from eclip.host import gpus, profiling
 
     root = slot.state_root()
     which = gpu or ("emulated" if os.environ.get("ECLIP_EMULATOR") else "0")
-    found = chip.find(int(which) if which.isdecimal() else which, "--gpu", root / "emulated" / str(os.getpid()))
+    found = gpus.find(int(which) if which.isdecimal() else which, "--gpu", root / "emulated" / str(os.getpid()))
     asked = values.sizes("--sizes", sizes) if sizes else None
     if not to.absolute().parent.is_dir():
         raise InputError(f"--to {to}: there is no folder {to.absolute().parent}")

@@ -1,10 +1,13 @@
-"""Which GPU is meant: by product name, by a sysfs tree, by index or unique id."""
+"""Which GPU is meant: by product name, by a sysfs tree, by index or unique id, or the emulated one."""
 
+import os
 from pathlib import Path
 
 from eclip.errors import InputError
 from eclip.gpu import kfd, products
 from eclip.gpu.topology import Gpu
+from eclip.host.chip import Chip
+from eclip.host.sysfs_meter import SysfsMeter
 
 EMULATED = "emulated"
 
@@ -28,6 +31,34 @@ def named(value: str) -> Gpu:
     if not index and len(found) > 1:
         raise InputError(f"--gpu {value}: has {len(found)} GPUs; name one as {value}:0 to {value}:{len(found) - 1}")
     return found[chosen(found, index or "0", f"--gpu {value}")]
+
+
+def find(which: int | str, source: str, folder: Path) -> Chip:
+    """The chip of this index or unique id, or an emulated one that keeps its files in `folder`.
+
+    Raises:
+        InputError: there is no such GPU.
+    """
+    if which == EMULATED:
+        from eclip.host import emulation  # noqa: PLC0415 - the testbed is not part of every installation
+
+        return emulation.start(folder, os.environ)
+    found = kfd.read_gpus()
+    index = chosen(found, which, source)
+    only = {"ROCR_VISIBLE_DEVICES": str(index)} if len(found) > 1 else {}
+    gpu = found[index]
+    key = f"{gpu.unique_id:016x}" if gpu.unique_id else f"node{gpu.node}"
+    return Chip(gpu, products.product(gpu.product), only, meter=SysfsMeter(gpu), key=key)
+
+
+def describe(which: int | str, source: str) -> Gpu:
+    """The shape of the GPU alone, for planning."""
+    if which == EMULATED:
+        from eclip.host import emulation  # noqa: PLC0415 - as above
+
+        return emulation.shape(os.environ)
+    found = kfd.read_gpus()
+    return found[chosen(found, which, source)]
 
 
 def chosen(found: tuple[Gpu, ...], which: int | str, source: str) -> int:

@@ -13,8 +13,7 @@ from typing import Protocol
 
 from eclip.documents import colocation
 from eclip.errors import EclipError
-from eclip.host import chip as chips
-from eclip.host import control, leftovers, lifecycle, readings
+from eclip.host import control, gpus, leftovers, lifecycle, readings
 from eclip.host.background import Background
 from eclip.host.history import History, Look
 from eclip.host.shared_gpu import Intent, SharedGpu
@@ -160,15 +159,15 @@ class Run:
     def _prepare(self, file: Path) -> "Prepared":
         """Every GPU's part of a file, checked and planned; changes nothing."""
         spec = colocation.load(file)
-        gpus, holder = dict(self.gpus), f"eclip run {os.getpid()} of {self.file}"
+        shared, holder = dict(self.gpus), f"eclip run {os.getpid()} of {self.file}"
         try:
             for name in spec.gpus:
-                if name not in gpus:
-                    chip = chips.find(name, str(file), self._root / "emulated" / self._logs.name)
-                    gpus[name] = SharedGpu(name, chip, self._root, self._logs, holder=holder, say=self.say)
-            return Prepared(gpus, {name: gpu.intend(spec) for name, gpu in gpus.items()})
+                if name not in shared:
+                    chip = gpus.find(name, str(file), self._root / "emulated" / self._logs.name)
+                    shared[name] = SharedGpu(name, chip, self._root, self._logs, holder=holder, say=self.say)
+            return Prepared(shared, {name: gpu.intend(spec) for name, gpu in shared.items()})
         except EclipError:
-            _let_go(gpu for name, gpu in gpus.items() if name not in self.gpus)
+            _let_go(gpu for name, gpu in shared.items() if name not in self.gpus)
             raise
 
     def _follow(self, prepared: "Prepared") -> None:
@@ -178,9 +177,9 @@ class Run:
             gpu.follow(prepared.intents[name])
 
 
-def _let_go(gpus: Iterable[SharedGpu]) -> None:
+def _let_go(shared: Iterable[SharedGpu]) -> None:
     """Let others have the GPUs. Nothing is left of an emulated one, unless an adopted program still runs on it."""
-    for gpu in gpus:
+    for gpu in shared:
         gpu.claim.release()
         adopted = any(record.life.phase is lifecycle.Phase.ADOPTED for record in gpu.records.values())
         if gpu.chip.scratch and not adopted:
