@@ -69,16 +69,14 @@ class Operator:
 
     async def run(self) -> None:
         """Works until it is cancelled."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._writer.run())
-                group.create_task(self._think())
-                group.create_task(self._every(FIGURES_S, self._refresh))
-                group.create_task(self._every(min(5.0, self._kept_s / 4), self._collect))
-                group.create_task(self._every(1.0, self._read_again))
-                group.create_task(self._every(SWEEP_S, self._sweep))
-        finally:
-            self._solver.close()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._solver.run())
+            group.create_task(self._writer.run())
+            group.create_task(self._think())
+            group.create_task(self._every(FIGURES_S, self._refresh))
+            group.create_task(self._every(min(5.0, self._kept_s / 4), self._collect))
+            group.create_task(self._every(1.0, self._read_again))
+            group.create_task(self._every(SWEEP_S, self._sweep))
 
     def wake(self) -> None:
         """Something has changed."""
@@ -168,7 +166,7 @@ class Operator:
         metrics.plan_lookups.labels("miss").inc(len(step.questions))
         metrics.plan_lookups.labels("hit").inc(step.hits)
         for question in step.questions:
-            self._solver.ask(question, self._texts(question))
+            self._solver.ask(question, self._texts(question), urgent=question in step.urgent)
         if step.questions:
             self._solver.keep(self.mind.asked)
 

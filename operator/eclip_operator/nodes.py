@@ -54,6 +54,13 @@ def settled(mix: GpuMix, outcomes: Outcomes) -> bool:
     return not mix.unknown and all(questions.key(question) in outcomes for question in mix.questions)
 
 
+def programmed(mix: GpuMix, spec: NodeSpec) -> bool:
+    """Whether a spec has masks, of whatever plan, for everybody who is to have some here."""
+    masked = {(slot.slot, slot.allocation) for gpu in spec.gpus for slot in gpu.slots if slot.mode == "Enforce"}
+    seated = {(place.occupant.slot, place.occupant.allocation) for place in mix.places if place.seat is not None}
+    return seated <= masked
+
+
 def outcome(question: Question | None, outcomes: Outcomes) -> Outcome | None:
     """What was answered to a question; None: nothing was asked, or nothing answered."""
     return outcomes.get(questions.key(question)) if question else None

@@ -16,7 +16,7 @@ from eclip_operator.events import Event
 from eclip_operator.facts import Fact, facts
 from eclip_operator.inputs import KubeNode, NodeReport, Pod, PodKey, Policy, Profile, Ref, World
 from eclip_operator.mixes import mixes
-from eclip_operator.nodes import Intent, intent, profiled
+from eclip_operator.nodes import Intent, intent, profiled, programmed
 from eclip_operator.questions import Answer, Outcome, Question
 from eclip_operator.statuses import status
 
@@ -56,6 +56,8 @@ class Step:
     pods: tuple[PodKey, ...] = ()
     questions: tuple[Question, ...] = ()
     """That are not answered yet."""
+    urgent: frozenset[Question] = frozenset()
+    """Those of them that somebody waits for who has no plan at all."""
     hits: int = 0
     """Mixes whose plan was there already."""
     specs: tuple[SpecWrite, ...] = ()
@@ -209,6 +211,7 @@ class Reconciler:
         return Step(
             pods=_distinct(key for one in steps for key in one.pods),
             questions=_distinct(question for one in steps for question in one.questions),
+            urgent=frozenset(question for one in steps for question in one.urgent),
             hits=sum(one.hits for one in steps),
             specs=specs,
             statuses=statuses,
@@ -252,10 +255,12 @@ class Reconciler:
         told = (*written.events, *events.of_refusals(before, mine))
         if change:
             told = (*told, *events.of_node(report, intended.spec, mine))
+        asked = tuple(one for key, one in intended.asks.items() if key not in self.outcomes)
         return replace(
             written,
             pods=tuple(key for mix in mine for key in mix.unknown),
-            questions=tuple(one for key, one in intended.asks.items() if key not in self.outcomes),
+            questions=asked,
+            urgent=frozenset(asked) & frozenset(mix.question for mix in mine if not programmed(mix, report.spec)),
             hits=sum(key in self.outcomes for key in intended.asks),
             specs=(SpecWrite(name, report.uid, intended.spec),) if change else (),
             events=told,

@@ -1,95 +1,139 @@
-"""Makes plans in a process of its own, so that the event loop never waits for one."""
+"""Makes plans in processes of their own, so that the event loop never waits for one."""
 
 import asyncio
 import logging
+import os
+import pickle
+import sys
 import time
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from contextlib import suppress
+from dataclasses import dataclass
 
-from eclip_operator import metrics, questions
+from eclip_operator import metrics, planner, questions
 from eclip_operator.questions import Answer, Outcome, Question, Refusal
 
 log = logging.getLogger(__name__)
 TIME_LIMIT_S = 5.0
 """For a plan with all its variants; the best one until then counts."""
+STUCK_S = 120.0
+"""A planner that has been at one question for so long is ended: its limit is kept to between steps only."""
+TRIES = 2
+MOST_PROCESSES = 2
+"""Each takes some 60 MB."""
 
 Done = Callable[[Question, Outcome], None]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    question: Question
+    texts: Mapping[str, str]
+    urgent: bool = False
+    started: bool = False
 
 
 class Solver:
     """Questions go in, answers come back through `done`. Each is worked on once, however often it is asked."""
 
-    def __init__(self, done: Done, processes: int = 1) -> None:
+    def __init__(self, done: Done, processes: int | None = None) -> None:
         self._done = done
-        self._processes = processes
-        self._pool = self._fresh()
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._processes = processes or min(MOST_PROCESSES, len(os.sched_getaffinity(0)))
+        self._waiting: dict[str, _Waiting] = {}
+        self._news = asyncio.Event()
 
     @property
     def waiting(self) -> int:
         """Questions that are not answered yet."""
-        return len(self._tasks)
+        return len(self._waiting)
 
-    def ask(self, question: Question, texts: Mapping[str, str]) -> None:
-        """Have a question answered; `texts` as `solving.answer` takes them."""
-        key = questions.key(question)
-        if key not in self._tasks:
-            self._tasks[key] = asyncio.create_task(self._work(key, question, dict(texts)))
+    def ask(self, question: Question, texts: Mapping[str, str], *, urgent: bool = False) -> None:
+        """Have a question answered.
+
+        Args:
+            texts: as `solving.answer` takes them.
+            urgent: somebody has no plan at all until then; such questions are worked on first.
+        """
+        one = self._waiting.setdefault(questions.key(question), _Waiting(question, texts))
+        one.urgent |= urgent
+        self._news.set()
 
     def keep(self, wanted: set[str]) -> None:
         """Give up the questions whose answers nobody waits for any more."""
-        for key, task in list(self._tasks.items()):
-            if key not in wanted:
-                task.cancel()
-                del self._tasks[key]
+        self._waiting = {key: one for key, one in self._waiting.items() if key in wanted}
 
-    def close(self) -> None:
-        """End the processes, at once."""
-        self.keep(set())
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    async def run(self) -> None:
+        """Works until it is cancelled; its processes end then."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._processes):
+                group.create_task(self._serve())
 
-    async def _work(self, key: str, question: Question, texts: Mapping[str, str]) -> None:
-        started = time.monotonic()
-        outcome = await self._solved(question, texts)
-        metrics.solve_seconds.observe(time.monotonic() - started)
-        _count(question, outcome)
-        if self._tasks.get(key) is asyncio.current_task():
-            del self._tasks[key]
-        self._done(question, outcome)
+    async def _serve(self) -> None:
+        """One process, and the questions for it."""
+        process = await _start()
+        try:
+            while True:
+                key, one = await self._next()
+                started, outcome, tries = time.monotonic(), None, 0
+                while outcome is None and tries < TRIES:
+                    outcome, tries = await _ask(process, one), tries + 1
+                    if outcome is None:
+                        await _end(process)
+                        process = await _start()
+                metrics.solve_seconds.observe(time.monotonic() - started)
+                self._settle(key, one, outcome)
+        finally:
+            await asyncio.shield(_end(process))
 
-    async def _solved(self, question: Question, texts: Mapping[str, str]) -> Outcome:
-        for _ in range(2):
-            pool = self._pool
-            try:
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(pool, _answer, question, texts)
-            except BrokenProcessPool:
-                log.exception("the solver's process has died")
-                if self._pool is pool:
-                    self._pool = self._fresh()
-            except Exception:
-                log.exception("a mix cannot be planned")
-                break
-        return Refusal("Invalid", "the planner failed on this mix; the operator's log says how")
+    async def _next(self) -> tuple[str, _Waiting]:
+        while True:
+            idle = [
+                (not one.urgent, number, key)
+                for number, (key, one) in enumerate(self._waiting.items())
+                if not one.started
+            ]
+            if idle:
+                *_, key = min(idle)
+                self._waiting[key].started = True
+                return key, self._waiting[key]
+            self._news.clear()
+            await self._news.wait()
 
-    def _fresh(self) -> ProcessPoolExecutor:
-        pool = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"), initializer=_load)
-        # The first question finds the planner loaded.
-        pool.submit(_load)
-        return pool
-
-
-def _load() -> None:
-    """In the solver's process: the planner, which the operator itself never needs in its memory."""
-    from eclip_operator import solving  # noqa: F401, PLC0415
+    def _settle(self, key: str, one: _Waiting, outcome: Outcome | None) -> None:
+        if self._waiting.get(key) is one:
+            del self._waiting[key]
+        outcome = outcome or Refusal("Invalid", "the planner failed on this mix; the operator's log says how")
+        _count(one.question, outcome)
+        self._done(one.question, outcome)
 
 
-def _answer(question: Question, texts: Mapping[str, str]) -> Outcome:
-    from eclip_operator import solving  # noqa: PLC0415
+async def _start() -> Process:
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", planner.__name__, stdin=PIPE, stdout=PIPE)
 
-    return solving.answer(question, texts, TIME_LIMIT_S)
+
+async def _ask(process: Process, one: _Waiting) -> Outcome | None:
+    """The answer; None if the process has failed, and is of no use any more."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(STUCK_S):
+            process.stdin.write(planner.framed((one.question, one.texts, TIME_LIMIT_S)))
+            await process.stdin.drain()
+            (length,) = planner.LENGTH.unpack(await process.stdout.readexactly(planner.LENGTH.size))
+            outcome: Outcome = pickle.loads(await process.stdout.readexactly(length))
+            return outcome
+    except TimeoutError:
+        log.error("the planner has been at one mix for %g s; it is ended", STUCK_S)
+    except (OSError, asyncio.IncompleteReadError):
+        log.error("the planner's process has died")
+    return None
+
+
+async def _end(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
 
 
 def _count(question: Question, outcome: Outcome) -> None:

@@ -68,7 +68,8 @@ def _mix(question: MixQuestion, texts: Mapping[str, str], time_limit_s: float) -
     ]
     chosen: dict[str, Any] = dict(question.options)
     limit = time_limit_s / len(active_sets([workload.name for workload in workloads]))
-    options = planning.Options(**chosen, time_limit_s=limit)
+    # Only what all of them together will bring is shown.
+    options = planning.Options(**chosen, time_limit_s=limit, forecast_parts=False)
     plan = planning.make_plan(gpu, products.product(gpu.product), workloads, options)
     contents = [_seat_table(gpu, mine, plan) for mine in models]
     seats = zip(question.seats, models, contents, strict=True)

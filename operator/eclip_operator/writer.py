@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from eclip.api import names
 from eclip_operator import metrics
+from eclip_operator.allowance import Allowance
 from eclip_operator.cluster import GROUP, ApiError, Cluster, Object
 from eclip_operator.events import Event
 from eclip_operator.reconciler import LabelWrite, SpecWrite, StatusWrite
@@ -28,6 +29,8 @@ REFUSED_S = 60.0
 """After the API server has said that a write can never succeed: something else is wrong, but no reason to give up."""
 MOST_EVENTS = 4096
 """That wait; more are dropped, as Events may be."""
+EVENTS_A_SECOND, EVENTS_BURST = 20.0, 200.0
+"""A policy of a thousand nodes makes thousands of Events at once: the API server has better things to do."""
 
 
 @dataclass
@@ -48,6 +51,8 @@ class Writer:
     _tries: dict[str, int] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _events: Allowance = field(default_factory=lambda: Allowance(EVENTS_A_SECOND, EVENTS_BURST))
+    _nudge: asyncio.TimerHandle | None = None
 
     @property
     def waiting(self) -> int:
@@ -91,12 +96,23 @@ class Writer:
     async def _next(self) -> tuple[str, Write]:
         async with self._news:
             while True:
-                for queue in self._waiting.values():
+                for kind, queue in self._waiting.items():
                     key = next((key for key in queue if key not in self._busy), None)
-                    if key is not None:
+                    if key is not None and (kind is not Event or self._may_tell()):
                         self._busy.add(key)
                         return key, queue.pop(key)
                 await self._news.wait()
+
+    def _may_tell(self) -> bool:
+        if self._events.take(time.monotonic()):
+            return True
+        if self._nudge is None:
+            self._nudge = asyncio.get_running_loop().call_later(1.0 / EVENTS_A_SECOND, self._look_again)
+        return False
+
+    def _look_again(self) -> None:
+        self._nudge = None
+        self._wake = asyncio.create_task(self.put(()))
 
     async def _try(self, key: str, write: Write) -> None:
         kind = type(write).__name__.removesuffix("Write")
@@ -129,7 +145,7 @@ class Writer:
         if self._newest.get(key) is not write:
             return
         self._waiting[type(write)].setdefault(key, write)
-        self._wake = asyncio.create_task(self.put(()))
+        self._look_again()
 
     async def _carry_out(self, write: Write) -> None:
         match write:

@@ -125,14 +125,11 @@ def _plan(
     existing = [known.get(worker.name, ()) for worker in workers]
     placed = streams.choose(gpu, product, sizes, existing, only_known=only_known)
     groups = [_groups(worker.sizes, choice) for worker, _, choice in asked]
-    predicted = predict.predict(
-        gpu,
-        product,
-        [
-            predict.PlannedWorker(worker.profile, mine, own)
-            for worker, mine, own in zip(workers, groups, placed, strict=True)
-        ],
-    )
+    # Parts, unlike the whole, know the streams of the whole.
+    if known and not options.forecast_parts:
+        predicted = tuple(part.contended_micros for part in solution.evaluation.workers)
+    else:
+        predicted = _forecast(gpu, product, workers, groups, placed)
     parts = zip(workers, groups, placed, solution.evaluation.workers, predicted, strict=True)
     return Plan(
         product=product.name,
@@ -143,6 +140,18 @@ def _plan(
         solve_millis=millis,
         workers=tuple(_worker_plan(*part) for part in parts),
     )
+
+
+def _forecast(
+    gpu: Gpu,
+    product: Product,
+    workers: Sequence[Workload],
+    groups: Sequence[tuple[Group, ...]],
+    placed: Sequence[tuple[Stream, ...]],
+) -> tuple[float, ...]:
+    parts = zip(workers, groups, placed, strict=True)
+    planned = [predict.PlannedWorker(worker.profile, mine, own) for worker, mine, own in parts]
+    return predict.predict(gpu, product, planned)
 
 
 def _solved(

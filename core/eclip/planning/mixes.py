@@ -68,6 +68,8 @@ class Options:
     """See `strategies.Means`."""
     time_limit_s: float | None = None
     """Ends the search early; its gap tells how early."""
+    forecast_parts: bool = True
+    """Whether parts of the mix are played in the contention model, too. Else the plan's formula says their times."""
 
 
 def check(gpu: Gpu, workloads: Sequence[Workload], options: Options) -> None:

@@ -5,6 +5,7 @@
 
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import flatbuffers
@@ -34,6 +35,8 @@ __all__ = [
 
 FORMAT = 1
 IDENTIFIER = b"ECLT"
+GROUP = struct.Struct("<IIi")
+"""First and last kernel, and the stream."""
 
 
 def encode(gpu: Gpu, slot_models: Mapping[str, KernelProfile], mix_plan: MixPlan) -> bytes:
@@ -166,15 +169,21 @@ def _pack_variant(variant: Variant) -> wire.VariantT:
     packed.choices = []
     for groups in variant.choices:
         choice = wire.ChoiceT()
-        choice.groups = [_pack_group(group) for group in groups]
+        choice.groups = [_PackedGroup(group) for group in groups]
         packed.choices.append(choice)
     return packed
 
 
-def _pack_group(group: StreamGroup) -> wire.GroupT:
-    packed = wire.GroupT()
-    packed.first, packed.last, packed.stream = group.first, group.last, group.stream
-    return packed
+@dataclass(frozen=True, slots=True)
+class _PackedGroup:
+    """Packs as `wire.GroupT` does, in one step instead of a dozen calls: a table is mostly groups."""
+
+    group: StreamGroup
+
+    def Pack(self, builder: Any) -> None:  # noqa: N802 - as the generated code calls it
+        # Room and alignment of the whole vector are there already.
+        builder.head -= GROUP.size
+        GROUP.pack_into(builder.Bytes, builder.head, self.group.first, self.group.last, self.group.stream)
 
 
 def decode(data: bytes) -> Table:

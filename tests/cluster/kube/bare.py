@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,8 @@ class BareApi:
     authority: Authority
     client: ssl.SSLContext
     """Of the administrator."""
+    daemons: dict[str, int] = field(default_factory=dict)
+    """Process ids by name."""
 
     @property
     def api(self) -> Api:
@@ -136,16 +138,19 @@ def _start(folder: Path, stack: ExitStack) -> BareApi:
         (folder / name).write_bytes(content)
     client = ssl.create_default_context(cafile=str(folder / "ca.crt"))
     client.load_cert_chain(folder / "admin.crt", folder / "admin.key")
-    _daemon(stack, folder, "etcd", _etcd(folder, etcd, peer))
-    _daemon(stack, folder, "kube-apiserver", _api_server(folder, etcd, port))
-    return BareApi(folder / "kubeconfig", server, authority, client)
+    daemons = {
+        "etcd": _daemon(stack, folder, "etcd", _etcd(folder, etcd, peer)),
+        "kube-apiserver": _daemon(stack, folder, "kube-apiserver", _api_server(folder, etcd, port)),
+    }
+    return BareApi(folder / "kubeconfig", server, authority, client, daemons)
 
 
-def _daemon(stack: ExitStack, folder: Path, name: str, options: Sequence[str]) -> None:
+def _daemon(stack: ExitStack, folder: Path, name: str, options: Sequence[str]) -> int:
     log = stack.enter_context((folder / f"{name}.log").open("wb"))
     daemon = subprocess.Popen([binaries() / name, *options], stdout=log, stderr=log, start_new_session=True)
     stack.callback(daemon.wait)
     stack.callback(daemon.kill)
+    return daemon.pid
 
 
 def _etcd(folder: Path, port: int, peer: int) -> list[str]:

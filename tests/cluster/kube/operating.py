@@ -41,6 +41,12 @@ class OperatorProcess:
         family = [self.process.pid, *_children(self.process.pid)]
         return sum(_peak_kib(pid) for pid in family) * 1024 / 1e6
 
+    @property
+    def cpu_seconds(self) -> tuple[float, float]:
+        """CPU time so far: of itself, and of the processes in which it plans."""
+        pid = self.process.pid
+        return cpu_seconds(pid), sum(map(cpu_seconds, _children(pid)))
+
     def kill(self) -> None:
         """At once, as kill -9 does, with the process in which it plans."""
         with suppress(ProcessLookupError):
@@ -66,6 +72,12 @@ class OperatorProcess:
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process so far."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def _peak_kib(pid: int) -> int:

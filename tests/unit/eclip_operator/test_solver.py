@@ -1,10 +1,14 @@
-"""Plans are made in a process of their own: the loop goes on meanwhile."""
+"""Plans are made in processes of their own: the loop goes on meanwhile."""
 
 import asyncio
+import os
+import signal
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
 
-from eclip_operator import reading
+from eclip_operator import questions, reading
 from eclip_operator.questions import Answer, Chip, MixQuestion, ProfilingQuestion, Refusal, Seat, Worker
 from eclip_operator.solver import Solver
 
@@ -34,23 +38,50 @@ def question(chip, texts, latency=None):
     return MixQuestion(chip, (Seat("a", (Worker("alex", digest),), 1.0, latency_micros=latency),) * 2, OPTIONS)
 
 
+@asynccontextmanager
+async def solving(done, processes=1):
+    """A solver at work."""
+    one = Solver(done, processes)
+    task = asyncio.create_task(one.run())
+    try:
+        yield one
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def settled(one):
+    """Until nothing waits; how often the loop turned meanwhile."""
+    turns = 0
+    async with asyncio.timeout(WITHIN_S):
+        while one.waiting:
+            turns += 1
+            await asyncio.sleep(0.002)
+    return turns
+
+
+def children():
+    """Processes that this one has started."""
+    return {
+        pid
+        for path in Path("/proc/self/task").glob("*/children")
+        for pid in path.read_text().split()
+        if "eclip_operator.planner" in Path(f"/proc/{pid}/cmdline").read_text()
+    }
+
+
 def ask(*asked, twice=False):
     """The answers, in the order of asking, and how often the loop turned meanwhile."""
 
     async def play():
-        answers, turns = {}, 0
-        one = Solver(lambda asked, outcome: answers.setdefault(asked, []).append(outcome))
-        try:
+        answers = {}
+        async with solving(lambda asked, outcome: answers.setdefault(asked, []).append(outcome)) as one:
             for what, known in asked:
                 one.ask(what, known)
                 if twice:
                     one.ask(what, known)
-            async with asyncio.timeout(WITHIN_S):
-                while one.waiting:
-                    turns += 1
-                    await asyncio.sleep(0.002)
-        finally:
-            one.close()
+            turns = await settled(one)
         return [answers[what] for what, _ in asked], turns
 
     return asyncio.run(play())
@@ -86,36 +117,58 @@ def test_a_profile_that_is_not_there_makes_a_refusal_and_no_crash(chip, texts):
     assert answers[0].reason == "Invalid"
 
 
-def test_a_process_that_dies_is_replaced(chip, texts):
+def test_a_process_that_dies_is_replaced_and_its_question_answered(chip, texts):
     async def play():
         answers = []
-        one = Solver(lambda _, outcome: answers.append(outcome))
-        try:
-            for _ in range(2):
-                one.ask(question(chip, texts), texts)
-                async with asyncio.timeout(WITHIN_S):
-                    while one.waiting:
-                        await asyncio.sleep(0.01)
-                for process in one._pool._processes.values():
-                    process.kill()
-        finally:
-            one.close()
+        async with solving(lambda _, outcome: answers.append(outcome)) as one:
+            one.ask(question(chip, texts), texts)
+            async with asyncio.timeout(WITHIN_S):
+                while not children():
+                    await asyncio.sleep(0.01)
+            for pid in children():
+                os.kill(int(pid), signal.SIGKILL)
+            await settled(one)
         return answers
 
-    assert [type(one) for one in asyncio.run(play())] == [Answer, Answer]
+    assert [type(one) for one in asyncio.run(play())] == [Answer]
+
+
+def test_no_process_is_left_behind(chip, texts):
+    ask((question(chip, texts), texts))
+
+    assert children() == set()
+
+
+def test_urgent_questions_come_first(chip, texts):
+    async def play():
+        answers = []
+        one = Solver(lambda asked, _: answers.append(asked), 1)
+        for latency in (None, 1e9, 2e9):
+            one.ask(question(chip, texts, latency), texts, urgent=latency == 2e9)
+        # Known as urgent only later.
+        one.ask(question(chip, texts, 1e9), texts, urgent=True)
+        task = asyncio.create_task(one.run())
+        await settled(one)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        return [asked.seats[0].latency_micros for asked in answers]
+
+    assert asyncio.run(play()) == [1e9, 2e9, None]
 
 
 def test_questions_that_nobody_poses_any_more_are_given_up(chip, texts):
     async def play():
         answers = []
-        one = Solver(lambda _, outcome: answers.append(outcome))
-        try:
-            one.ask(question(chip, texts), texts)
-            one.keep(set())
-            assert one.waiting == 0
-            await asyncio.sleep(0.05)
-        finally:
-            one.close()
-        return answers
+        one = Solver(lambda asked, _: answers.append(asked), 1)
+        one.ask(question(chip, texts), texts)
+        one.ask(question(chip, texts, 1e9), texts)
+        one.keep({questions.key(question(chip, texts, 1e9))})
+        task = asyncio.create_task(one.run())
+        await settled(one)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        return [asked.seats[0].latency_micros for asked in answers]
 
-    assert asyncio.run(play()) == []
+    assert asyncio.run(play()) == [1e9]

@@ -9,6 +9,7 @@ import pytest
 from eclip.api.node import GpuSpec, NodeSpec, SlotSpec
 from eclip.api.policy import PolicyStatus
 from eclip_operator import writer
+from eclip_operator.allowance import Allowance
 from eclip_operator.cluster import ApiError
 from eclip_operator.events import Event
 from eclip_operator.inputs import KubeNode, Ref
@@ -197,3 +198,30 @@ def test_a_table_that_was_deleted_is_made_again_for_the_next_spec():
         return server.applied
 
     assert asyncio.run(play())[2:] == ["delete a", "lookuptables/a", "nodecolocations/n"]
+
+
+def test_events_are_written_in_a_burst_and_then_a_few_a_second_and_hold_up_nothing_else():
+    async def play():
+        server = Server()
+        async with working(server) as one:
+            one._events = Allowance(per_second=50.0, burst=3.0)
+            await one.put(event(f"e{number}") for number in range(6))
+            async with asyncio.timeout(WITHIN_S):
+                while len(server.applied) < 3:
+                    await asyncio.sleep(0.005)
+            await one.put([spec("n")])
+            await done(one, server, 7)
+        return server.applied
+
+    applied = asyncio.run(play())
+
+    assert len(applied) == 7
+    assert "nodecolocations/n" in applied[3:6]
+
+
+def test_an_allowance_fills_up_to_its_burst_and_no_further():
+    one = Allowance(per_second=2.0, burst=3.0)
+
+    assert [one.take(0.0) for _ in range(4)] == [True, True, True, False]
+    assert [one.take(0.5), one.take(0.5)] == [True, False]
+    assert [one.take(100.0) for _ in range(4)] == [True, True, True, False]
