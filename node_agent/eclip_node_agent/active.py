@@ -9,6 +9,9 @@ from eclip.slot.activity import Activity
 UNKNOWN_MICROS = 1e6
 """Of a request nobody has measured or predicted: then the longest silence that is usual makes a worker idle."""
 
+LONGEST_UNMARKED_MICROS = 0.6e6
+"""What makes a worker idle after the longest silence that is usual."""
+
 Worker = tuple[str, int]
 """Allocation, and place of the model in its table."""
 
@@ -22,6 +25,14 @@ class Pulse:
     launches: int
     request_micros: float | None
     """Wall time of a request, measured or predicted."""
+
+
+def request_micros(measured: float | None, marked: bool, predicted: float | None) -> float | None:
+    """Wall time of a request, as well as it is known. Times of a program that does not mark its requests go from one
+    start to the next, pauses included: beyond the longest silence that is usual they say nothing of its requests."""
+    if measured is None or marked:
+        return measured or predicted
+    return min(measured, max(predicted or 0.0, LONGEST_UNMARKED_MICROS))
 
 
 def observed(seen: Mapping[Worker, Activity], pulses: Iterable[Pulse], now: float) -> dict[Worker, Activity]:

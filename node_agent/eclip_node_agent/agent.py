@@ -262,13 +262,15 @@ def _pulses(seat: Seat, wanted: SlotSpec | None) -> tuple[Pulse, ...]:
         worker.solo_micros * worker.predicted_slowdown if worker.solo_micros and worker.predicted_slowdown else None
         for worker in (wanted.workers if wanted else ())
     ]
-    launches = slots.pulse(seat)
+    launches, marked = slots.pulse(seat), seat.marked
     return tuple(
         Pulse(
             (seat.name, index),
             model.worker,
             launches[index] if index < len(launches) else 0,
-            seat.figures.mean_micros or (predicted[index] if index < len(predicted) else None),
+            active.request_micros(
+                seat.figures.mean_micros, marked, predicted[index] if index < len(predicted) else None
+            ),
         )
         for index, model in enumerate(made.models)
     )

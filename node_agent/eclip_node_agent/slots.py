@@ -58,6 +58,12 @@ class Seat:
         """Living programs."""
         return sum(client.alive for client in self.clients)
 
+    @property
+    def marked(self) -> bool:
+        """Whether all that was measured of its requests goes from their start to their end."""
+        models = [model for client in self.clients if client.alive for model in client.current.models if model.requests]
+        return bool(models) and all(model.marked for model in models)
+
     def tampered(self, now: float) -> bool:
         """Whether the program's files were meddled with lately."""
         if self.tampered_at is None:

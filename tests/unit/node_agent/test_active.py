@@ -1,5 +1,7 @@
 """Who is busy on a GPU."""
 
+import pytest
+
 from eclip.slot.activity import Activity
 from eclip_node_agent import active
 from eclip_node_agent.active import Pulse
@@ -35,3 +37,21 @@ def test_two_pods_on_one_bit_are_busy_if_one_of_them_is() -> None:
     seen = active.observed({}, pulses, 0.0)
 
     assert active.active_set(seen, [*pulses, Pulse(("new", 0), 1, 0, None)]) == 0b01
+
+
+@pytest.mark.parametrize(
+    ("measured", "marked", "predicted", "micros"),
+    [
+        (5e6, True, 4e3, 5e6),  # long requests, by the program's own word
+        (8e6, False, 4e3, 0.6e6),  # one short request every 8 s
+        (8e6, False, 2e6, 2e6),  # long ones, by their plan
+        (0.1e6, False, 4e3, 0.1e6),
+        (8e6, False, None, 0.6e6),
+        (None, False, 4e3, 4e3),
+        (None, False, None, None),
+    ],
+)
+def test_a_pause_between_requests_is_no_part_of_one(
+    measured: float | None, marked: bool, predicted: float | None, micros: float | None
+) -> None:
+    assert active.request_micros(measured, marked, predicted) == micros
