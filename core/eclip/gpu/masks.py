@@ -29,6 +29,7 @@ __all__ = [
     "show",
     "text",
     "whole",
+    "within",
     "words",
 ]
 
@@ -86,6 +87,16 @@ def _deal_xcc(engines: tuple[tuple[int, ...], ...], xcc: int, step: int) -> list
 def whole(gpu: Gpu) -> CuSet:
     """All CUs of the GPU."""
     return (1 << gpu.compute_units) - 1
+
+
+def within(gpu: Gpu, ceiling: CuSet | None) -> CuSet:
+    """The CUs of the GPU that a ceiling leaves; all, where there is none. InputError for one that leaves nothing."""
+    left = whole(gpu) if ceiling is None else ceiling & whole(gpu)
+    if not left:
+        raise InputError(
+            f"ceiling 0x{ceiling:x} leaves no CU of {gpu.product}; name at least one of {gpu.compute_units} CUs"
+        )
+    return left
 
 
 def check(cu_set: CuSet, gpu: Gpu) -> None:

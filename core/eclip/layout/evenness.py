@@ -4,17 +4,18 @@ They are alike for the overlap, but the hardware deals workgroups to engines in 
 CUs on one engine than on the others waits for it (Otterness and Anderson, RTNS'21).
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import combinations
 
 Levels = tuple[int, ...]
 """Per worker, how many of its nested streams hold an atom."""
 
 
-def even(levels: Sequence[Levels], engine_of: Sequence[int]) -> list[Levels]:
+def even(levels: Sequence[Levels], engine_of: Sequence[int], kinds: Sequence[Hashable]) -> list[Levels]:
     """The same entries in another order, atom by atom: every stream's atoms as evenly over engines as exchanges reach.
 
-    `engine_of` gives the engine of every atom. Deterministic, and the identity where nothing can be evened out.
+    `engine_of` gives the engine of every atom, `kinds` which atoms may exchange entries: those that are equal.
+    Deterministic, and the identity where nothing can be evened out.
     """
     placed = list(levels)
     held = _Held(placed, engine_of)
@@ -22,7 +23,9 @@ def even(levels: Sequence[Levels], engine_of: Sequence[int]) -> list[Levels]:
     while improved:
         improved = False
         for one, other in combinations(range(len(placed)), 2):
-            if engine_of[one] != engine_of[other] and held.gain(placed[one], placed[other], one, other) < 0:
+            if engine_of[one] == engine_of[other] or kinds[one] != kinds[other]:
+                continue
+            if held.gain(placed[one], placed[other], one, other) < 0:
                 held.exchange(placed[one], placed[other], one, other)
                 placed[one], placed[other] = placed[other], placed[one]
                 improved = True

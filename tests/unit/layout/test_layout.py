@@ -101,21 +101,24 @@ def test_small_atoms_are_spread_evenly_over_shader_engines(name: str, workers: i
         assert max(counts.values()) - min(counts.values()) <= 2 * widest
 
 
-def brute_force(weights: Sequence[int], sizes: Sequence[Sequence[int]]) -> tuple[int, int] | None:
+def brute_force(gpu: Gpu, sizes: Sequence[Sequence[int]], ceilings: Sequence[int | None]) -> tuple[int, int] | None:
     """Least (sum over pairs, largest pair) over all nested atom sets of all workers; None if a worker has none."""
-    subsets = range(1 << len(weights))
-    weight = [sum(w for atom, w in enumerate(weights) if subset >> atom & 1) for subset in subsets]
+    units = atoms.atoms(gpu, "se")
 
-    def chains(mine: Sequence[int]) -> list[tuple[int, ...]]:
+    def chains(mine: Sequence[int], ceiling: int | None) -> list[tuple[int, ...]]:
+        reach = masks.within(gpu, ceiling)
+        inside = [unit for unit in units if unit & ~reach == 0]
+        subsets = [sum(some) for count in range(len(inside) + 1) for some in combinations(inside, count)]
         found: list[tuple[int, ...]] = [()]
-        for size in mine:
-            fitting = [subset for subset in subsets if weight[subset] == size]
+        for size in sorted(set(mine) - {reach.bit_count()}):
+            fitting = [subset for subset in subsets if subset.bit_count() == size]
             found = [(*c, s) for c in found for s in fitting if not c or c[-1] & ~s == 0]
-        return found
+        own = (reach,) if reach.bit_count() in mine and reach != masks.whole(gpu) else ()
+        return [chain + own for chain in found]
 
     best = None
-    for choice in product(*map(chains, sizes)):
-        shared = [weight[a & b] for one, other in combinations(choice, 2) for a in one for b in other]
+    for choice in product(*map(chains, sizes, ceilings)):
+        shared = [(a & b).bit_count() for one, other in combinations(choice, 2) for a in one for b in other]
         score = (sum(shared), max(shared, default=0))
         best = score if best is None else min(best, score)
     return best
@@ -134,12 +137,95 @@ def small_mixes(draw: st.DrawFn) -> tuple[list[int], list[list[int]]]:
 @given(small_mixes())
 def test_no_layout_of_a_small_chip_overlaps_less(mix: tuple[list[int], list[list[int]]]) -> None:
     weights, sizes = mix
-    best = brute_force(weights, sizes)
+    best = brute_force(small_chip(*weights), sizes, [None] * len(sizes))
     assume(best is not None)
     found = layout.solve(small_chip(*weights), products.product("MI50"), sizes)
     assert (found.shared, found.largest_pair) == best
     assert found.proven
     assert sum(overlaps(found.workers)) == found.shared
+
+
+@st.composite
+def mixes_under_ceilings(draw: st.DrawFn) -> tuple[Gpu, list[list[int]], list[int | None]]:
+    """Ceilings of whole engines, of any CUs at all, and none."""
+    workers = draw(st.integers(1, 3))
+    gpu = small_chip(*draw(st.lists(st.sampled_from([2, 3, 4]), min_size=2, max_size=4)))
+    units = atoms.atoms(gpu, "se")
+    engines = st.sets(st.sampled_from(units), min_size=1).map(sum)
+    cus = st.tuples(engines, st.integers(0, masks.whole(gpu))).map(lambda sets: sets[0] | sets[1])
+    sizes, ceilings = [], []
+    for _ in range(workers):
+        ceiling = draw(st.one_of(st.none(), engines, cus, st.integers(1, masks.whole(gpu))))
+        reach = masks.within(gpu, ceiling)
+        inside = [unit.bit_count() for unit in units if unit & ~reach == 0]
+        possible = [*(size for size in atoms.sums(inside) if size < reach.bit_count()), reach.bit_count()]
+        sizes.append(draw(st.lists(st.sampled_from(possible), min_size=1, max_size=3, unique=True)))
+        ceilings.append(ceiling)
+    return gpu, sizes, ceilings
+
+
+@settings(max_examples=150)
+@given(mixes_under_ceilings())
+def test_no_layout_under_these_ceilings_overlaps_less(mix: tuple[Gpu, list[list[int]], list[int | None]]) -> None:
+    gpu, sizes, ceilings = mix
+    best = brute_force(gpu, sizes, ceilings)
+    assume(best is not None)
+    found = layout.solve(gpu, products.product("MI50"), sizes, ceilings)
+    used = []
+    for mine, ceiling, masked in zip(sizes, ceilings, found.workers, strict=True):
+        reach = masks.within(gpu, ceiling)
+        assert all(stream.cu_set & ~reach == 0 for stream in masked)
+        assert [stream.compute_units for stream in masked] == sorted(set(mine) - {reach.bit_count()})
+        own = Stream(reach.bit_count(), reach)
+        used.append([*masked, own] if own.compute_units in mine and reach != masks.whole(gpu) else masked)
+    shared = overlaps(used)
+    assert (sum(shared), max(shared, default=0)) == (found.shared, found.largest_pair) == best
+    assert found.proven
+
+
+def test_a_worker_without_ceiling_keeps_away_from_a_ceiling_in_use() -> None:
+    front = 0x0777777777777777 & ~0x0222222222222222
+    found = layout.layout(MI50, products.product("MI50"), [[30], [15, 30], [60]], [front, None, None])
+    assert found[0] == found[2] == ()  # their own streams need no mask
+    assert [stream.cu_set & front for stream in found[1]] == [0, 0]
+
+
+def test_a_ceiling_that_cuts_engines_leaves_the_whole_ones_inside() -> None:
+    engine = 0x0111111111111111
+    cut = engine | 0x0000000000022222
+    assert layout.nestable(MI50, products.product("MI50"), (15, 20, 30), cut) == ((15, 20),)
+    assert layout.layout(MI50, products.product("MI50"), [[15, 20]], [cut]) == ((Stream(15, engine),),)
+    with pytest.raises(
+        InputError, match=r"size 30 cannot be made on MI50 within a ceiling of 20 CUs: .* sizes are 15$"
+    ):
+        layout.layout(MI50, products.product("MI50"), [[30]], [cut])
+    with pytest.raises(InputError, match=r"size 15 .* within a ceiling of 8 CUs: .* there is no masked size at all"):
+        layout.layout(MI50, products.product("MI50"), [[15]], [0xFF])
+
+
+def test_a_ceiling_without_a_cu_of_the_gpu_is_refused() -> None:
+    with pytest.raises(InputError, match="ceiling 0x1000000000000000 leaves no CU of MI50; name at least one of 60"):
+        layout.layout(MI50, products.product("MI50"), [[15]], [1 << 60])
+
+
+@pytest.mark.parametrize("workers", [5, 6, 7, 8])
+@settings(max_examples=5, deadline=None)
+@given(data=st.data())
+def test_no_layout_for_many_workers_on_three_engines_overlaps_less(workers: int, data: st.DataObject) -> None:
+    some = st.sampled_from([[1], [2], [1, 2]])
+    sizes = data.draw(st.lists(some, min_size=workers, max_size=workers))
+    empty: tuple[tuple[int, ...], ...] = ((),) * 3
+    placed = {empty}  # columns with what the workers so far have in them; their order is of no account
+    for mine in sizes:
+        row = [sum(atom < size for size in mine) for atom in range(3)]
+        placed = {
+            tuple(sorted((*column, level) for column, level in zip(columns, order, strict=True)))
+            for columns in placed
+            for order in set(permutations(row))
+        }
+    best = min(_score(list(zip(*columns, strict=True))) for columns in placed)
+    found = layout.solve(small_chip(15, 15, 15), products.product("MI50"), [[15 * s for s in mine] for mine in sizes])
+    assert (found.shared, found.largest_pair, found.proven) == (*best, True)
 
 
 @settings(max_examples=40)
