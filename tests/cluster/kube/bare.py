@@ -1,6 +1,7 @@
 """An API server with its etcd and nothing else, as processes of this machine: for what only speaks to the API."""
 
 import json
+import os
 import shutil
 import socket
 import ssl
@@ -16,10 +17,11 @@ import urllib3
 import yaml
 
 from kube.binaries import binaries
-from kube.commands import ClusterError, until
+from kube.commands import MORTAL, ClusterError, until
 from kube.pki import Authority, private_key, private_pem, public_pem
 
 READY_WITHIN_S = 90.0
+_FOLDER = "eclip-bare-"
 CRDS = Path(__file__).parents[3] / "crds"
 FEW_CONTROLLERS = "namespace-controller,garbage-collector-controller"
 """What makes a namespace go, and the objects of those that have gone."""
@@ -107,7 +109,8 @@ class BareApi:
 @contextmanager
 def bare_api(*, controllers: bool = False) -> Iterator[BareApi]:
     """Runs an API server that has our CRDs; with `controllers`, namespaces end as they should."""
-    folder = Path(tempfile.mkdtemp(prefix="eclip-bare-"))
+    _remove_abandoned()
+    folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         bare = _start(folder, stack)
@@ -116,6 +119,13 @@ def bare_api(*, controllers: bool = False) -> Iterator[BareApi]:
             _daemon(stack, folder, "kube-controller-manager", _controllers(folder, bare))
         _install_crds(bare.api)
         yield bare
+
+
+def _remove_abandoned() -> None:
+    """Folders of processes that had no time to remove them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
+        if not Path("/proc", folder.name.removeprefix(_FOLDER).partition("-")[0]).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _start(folder: Path, stack: ExitStack) -> BareApi:
@@ -147,7 +157,7 @@ def _start(folder: Path, stack: ExitStack) -> BareApi:
 
 def _daemon(stack: ExitStack, folder: Path, name: str, options: Sequence[str]) -> int:
     log = stack.enter_context((folder / f"{name}.log").open("wb"))
-    daemon = subprocess.Popen([binaries() / name, *options], stdout=log, stderr=log, start_new_session=True)
+    daemon = subprocess.Popen([*MORTAL, binaries() / name, *options], stdout=log, stderr=log, start_new_session=True)
     stack.callback(daemon.wait)
     stack.callback(daemon.kill)
     return daemon.pid

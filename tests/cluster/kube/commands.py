@@ -8,6 +8,8 @@ from typing import IO, TypeVar
 
 Word = str | PathLike[str]
 T = TypeVar("T")
+MORTAL = ("setpriv", "--pdeathsig=KILL", "--")
+"""Before a command: it ends with the thread that starts it, however that ends."""
 EVERY_S = 0.1
 LAST_LINES = 15
 

@@ -15,7 +15,7 @@ import yaml
 from reported_gpu import gpu_status
 
 from kube.bare import Api, Raw, free_port
-from kube.commands import until
+from kube.commands import MORTAL, until
 
 OURS = "/apis/eclip.dev/v1alpha1"
 PROFILES = Path(__file__).parents[3] / "examples" / "profiles"
@@ -99,6 +99,7 @@ def start_operator(folder: Path, server: str | Path, *options: str) -> OperatorP
     with log.open("ab") as out:
         process = subprocess.Popen(
             [
+                *MORTAL,
                 sys.executable,
                 "-m",
                 "eclip_operator",

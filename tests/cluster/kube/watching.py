@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kube.cluster import find
-from kube.commands import ClusterError
+from kube.commands import MORTAL, ClusterError
 from kube.installation import NAMESPACE, Installation
 
 _WATCH = """
@@ -93,7 +93,7 @@ def watch(installation: Installation, node: str) -> Iterator[Watch]:
         agent = installation.agent(node)
         command = ["kubectl", "--kubeconfig", installation.access.kubeconfig, "exec", "-n", NAMESPACE, agent]
         command += ["-c", "agent", "--", "python3", "-c", _WATCH, "/var/lib/eclip"]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*MORTAL, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     watching = Watch(process)
     reader = threading.Thread(target=watching.follow, daemon=True)
     reader.start()
