@@ -1,7 +1,7 @@
 """The API server as the operator writes to it: server-side apply under one field manager, gets and deletes."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -12,6 +12,11 @@ from eclip.errors import EclipError
 
 CONNECTIONS = 32
 TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
+WATCH_S = 300
+"""How long one watch lasts, as the API server is asked; a little later it is taken for dead."""
+WATCH_TIMEOUT = aiohttp.ClientTimeout(total=WATCH_S + 30, sock_connect=5)
+LONGEST_LINE = 1 << 21
+"""Bytes of one object; etcd takes no larger ones."""
 GROUP = f"/apis/{names.GROUP}/{names.VERSION}"
 Object = dict[str, Any]
 
@@ -63,6 +68,22 @@ class Cluster:
         metadata_only = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
         found = await self._request("GET", path, {"resourceVersion": "0"}, accept=metadata_only)
         return {(one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in found["items"] or ()}
+
+    async def watch(self, path: str, since: str, **query: str) -> AsyncIterator[Object]:
+        """Events of a list from a resource version on, until the API server ends the stream. ApiError."""
+        what = f"watch {path}"
+        session = self._session or self._open()
+        asked = {"watch": "1", "resourceVersion": since, "timeoutSeconds": str(WATCH_S), **query}
+        try:
+            async with session.get(
+                f"{self._server}{path}", params=asked, timeout=WATCH_TIMEOUT, read_bufsize=LONGEST_LINE
+            ) as response:
+                if response.status >= 400:
+                    raise ApiError(what, response.status, f"{response.status} {_message(await response.read())}")
+                async for line in response.content:
+                    yield json.loads(line)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise ApiError(what, 0, f"{type(error).__name__}: {error}") from error
 
     async def apply(self, path: str, body: Mapping[str, Any]) -> Object:
         """Makes these fields ours, with these values; the object as it is then. ApiError."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eclip.api import names
-from eclip.api.conditions import Condition, PolicyCondition
+from eclip.api.conditions import Condition, NodeReason, PolicyCondition
 from eclip.api.node import GpuSpec, NodeSpec, SlotSpec
 from eclip.api.policy import PolicyStatus
 from eclip_operator.inputs import KubeNode, NodeReport, Policy
@@ -129,6 +129,19 @@ def of_labels(node: KubeNode, labels: dict[str, str]) -> Event:
         text = f"{labels[names.LABEL_SHARES]} shares of {products} with {units} compute units"
         return Event("Node", "v1", None, node.name, node.uid, "GPUsLabelled", text)
     return Event("Node", "v1", None, node.name, node.uid, "GPUsGone", "no GPU is shared here any more")
+
+
+def of_agent(report: NodeReport, *, lost: bool) -> Event:
+    """A node's agent was lost, or is there again."""
+    reason, text = agent_text(lost=lost)
+    return Event("NodeColocation", f"{names.GROUP}/{names.VERSION}", None, report.name, report.uid, reason, text)
+
+
+def agent_text(*, lost: bool) -> tuple[str, str]:
+    """Reason and message of the condition AgentReady."""
+    if lost:
+        return NodeReason.AGENT_LOST, "nothing is heard of the node's agent; what it said last may not hold any more"
+    return NodeReason.READY, "the node's agent is there"
 
 
 def _of_pod(place: Place, reason: str, message: str) -> Event:

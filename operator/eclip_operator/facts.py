@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from eclip.api.node_status import SlotState
-from eclip_operator.inputs import KubeNode, NodeReport, Ref
+from eclip_operator.inputs import NodeReport, Ref
 from eclip_operator.mixes import GpuMix, Place
 from eclip_operator.nodes import Outcomes, outcome, settled
 from eclip_operator.questions import Answer, Refusal, SeatAnswer
@@ -54,9 +54,12 @@ class Fact:
         return self.p95_micros > self.objective_micros
 
 
-def facts(report: NodeReport, node: KubeNode | None, mixes: tuple[GpuMix, ...], outcomes: Outcomes) -> tuple[Fact, ...]:
-    """All facts of one node."""
-    lost = node is not None and not node.ready
+def facts(report: NodeReport, mixes: tuple[GpuMix, ...], outcomes: Outcomes, *, lost: bool) -> tuple[Fact, ...]:
+    """All facts of one node.
+
+    Args:
+        lost: nothing is heard of its agent: what it said last is not believed any more.
+    """
     return tuple(
         _fact(report, mix, place, outcomes, lost=lost) for mix in mixes for place in mix.places if place.governed
     )
@@ -89,7 +92,7 @@ def _fact(report: NodeReport, mix: GpuMix, place: Place, outcomes: Outcomes, *, 
         state=SlotState.UNKNOWN if lost else place.occupant.state,
         why="AgentLost" if lost else place.occupant.reason,
         objective_micros=latency.p95_micros if latency else None,
-        p95_micros=place.occupant.figures.p95_micros,
+        p95_micros=None if lost else place.occupant.figures.p95_micros,
         solo_micros=_solo(seat),
         predicted_slowdown=_slowdown(seat),
         workers=sum(len(other.workers) for other in answered.seats) if isinstance(answered, Answer) else 0,

@@ -134,6 +134,8 @@ class NodeReport:
     uid: str
     spec: NodeSpec = field(default_factory=NodeSpec)
     gpus: tuple[GpuReport, ...] = ()
+    lost: bool = False
+    """Whether it says, by our own word, that its agent is lost."""
 
 
 @dataclass(frozen=True, slots=True)

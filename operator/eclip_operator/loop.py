@@ -9,8 +9,10 @@ from typing import Any
 
 from eclip.errors import EclipError
 from eclip_operator import metrics, questions, reading
+from eclip_operator.agents import Agents
 from eclip_operator.cluster import GROUP, ApiError, Cluster, Object
 from eclip_operator.inputs import PodKey
+from eclip_operator.presence import Presence
 from eclip_operator.questions import MixQuestion, Outcome, Question
 from eclip_operator.reconciler import Reconciler, Step
 from eclip_operator.retention import KEPT_S, Retention
@@ -49,8 +51,13 @@ POD_READERS = 16
 class Operator:
     """Everything but the watches, which put what they see through `see` and `gone`."""
 
-    def __init__(self, cluster: Cluster, *, kept_s: float = KEPT_S) -> None:
-        self.mind = Reconciler()
+    def __init__(self, cluster: Cluster, *, kept_s: float = KEPT_S, agents: tuple[str, str] | None = None) -> None:
+        """
+        Args:
+            kept_s: how long a LookupTable is kept that nobody names.
+            agents: namespace and label selector of the agents' pods; None: only Nodes tell who is lost.
+        """
+        self.mind = Reconciler(lost=None if agents else frozenset())
         self.ready = asyncio.Event()
         """Set once all has been seen, and been thought about."""
         self.beat = time.monotonic()
@@ -66,12 +73,16 @@ class Operator:
         self._judged = 0.0
         self._seen: set[tuple[str, str, str]] = set()
         self._retention = Retention({})
+        self._agents = Agents(cluster, *agents, self._miss) if agents else None
+        self._presence = Presence()
 
     async def run(self) -> None:
         """Works until it is cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._solver.run())
             group.create_task(self._writer.run())
+            if self._agents:
+                group.create_task(self._agents.run())
             group.create_task(self._think())
             group.create_task(self._every(FIGURES_S, self._refresh))
             group.create_task(self._every(min(5.0, self._kept_s / 4), self._collect))
@@ -160,7 +171,7 @@ class Operator:
         self._ask(step)
         for key in step.pods:
             self._read(key)
-        await self._writer.put((*step.specs, *step.labels, *step.statuses, *step.events))
+        await self._writer.put((*step.specs, *step.labels, *step.agents, *step.statuses, *step.events))
 
     def _ask(self, step: Step) -> None:
         metrics.plan_lookups.labels("miss").inc(len(step.questions))
@@ -206,6 +217,16 @@ class Operator:
                 except ApiError as error:
                     log.warning("%s; tried again in %g s", error, seconds)
 
+    def _miss(self) -> None:
+        """Look who has an agent, and since when the others have none."""
+        if self._agents and self._agents.ready is not None:
+            now = time.monotonic()
+            nodes = {name: report.lost for name, report in self.mind.reports.items()}
+            self._presence = self._presence.look(nodes, self._agents.ready, now)
+            self.mind.put_lost(self._presence.lost(now))
+            if self.mind.stale:
+                self.wake()
+
     async def _refresh(self) -> None:
         self.mind.refresh()
         self.wake()
@@ -214,6 +235,7 @@ class Operator:
         if not self.mind.stale:
             self.beat = time.monotonic()
         self.mind.forget()
+        self._miss()
         self._read_at = {key: at for key, at in self._read_at.items() if key in self.mind.pods}
         oldest = sorted(self._read_at.items(), key=lambda item: item[1])
         due = [key for key, at in oldest if time.monotonic() - at > PODS_READ_S]

@@ -35,6 +35,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="how long a LookupTable is kept that nobody names (default: 600)",
     )
+    parser.add_argument(
+        "--agents",
+        nargs=2,
+        metavar=("NAMESPACE", "SELECTOR"),
+        help="where the node agents' pods are, and their labels: states of a node whose agent is gone are Unknown "
+        "(default: those of Nodes that are not ready only)",
+    )
     return parser
 
 
@@ -42,7 +49,7 @@ async def _run(options: argparse.Namespace) -> None:
     settings = kopf.OperatorSettings()
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(Cluster(lambda: login(settings)))
-        operator = Operator(cluster, kept_s=options.table_retention)
+        operator = Operator(cluster, kept_s=options.table_retention, agents=options.agents and tuple(options.agents))
         await stack.enter_async_context(served(operator, options.host, options.port))
         work = asyncio.create_task(operator.run())
         watches = asyncio.create_task(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eclip.api import names
+from eclip.api.conditions import NodeCondition
 from eclip.api.node import NodeColocation
 from eclip.api.node_status import GpuStatus, SlotStatus
 from eclip.api.policy import ColocationPolicy
@@ -14,6 +15,8 @@ from eclip.gpu import hsa_cu_mask
 from eclip_operator.inputs import Figures, GpuReport, KubeNode, NodeReport, Occupant, Pod, Policy, Profile, Ref
 
 Raw = Mapping[str, Any]
+AGENT = "agent"
+"""The agent's container in a pod of the DaemonSet."""
 
 
 def policy(raw: Raw) -> Policy:
@@ -51,6 +54,7 @@ def report(raw: Raw) -> NodeReport:
         uid=raw["metadata"]["uid"],
         spec=read.spec,
         gpus=tuple(_gpu(gpu) for gpu in read.status.gpus),
+        lost=any(one.type == NodeCondition.AGENT_READY and one.status == "False" for one in read.status.conditions),
     )
 
 
@@ -78,6 +82,13 @@ def pod(raw: Raw) -> Pod | None:
         labels=tuple(sorted((metadata.get("labels") or {}).items())),
         profiling=(metadata.get("annotations") or {}).get(names.ANNOTATION_PROFILE),
     )
+
+
+def agent(raw: Raw) -> str | None:
+    """The node on which this pod of the DaemonSet has an agent that is ready; None: its agent is not."""
+    statuses = raw.get("status", {}).get("containerStatuses") or ()
+    ready = any(one["name"] == AGENT and one["ready"] for one in statuses)
+    return raw["spec"].get("nodeName") if ready else None
 
 
 def _gpu(gpu: GpuStatus) -> GpuReport:

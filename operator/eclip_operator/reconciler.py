@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
+from eclip.api.conditions import Condition, NodeCondition
 from eclip.api.node import NodeSpec
 from eclip.api.policy import PolicyStatus
 from eclip_operator import events, labels, questions, reading
@@ -50,6 +51,15 @@ class LabelWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentWrite:
+    """A node's object is to say whether its agent is lost."""
+
+    node: str
+    uid: str
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """What to do next."""
 
@@ -63,6 +73,7 @@ class Step:
     specs: tuple[SpecWrite, ...] = ()
     statuses: tuple[StatusWrite, ...] = ()
     labels: tuple[LabelWrite, ...] = ()
+    agents: tuple[AgentWrite, ...] = ()
     events: tuple[Event, ...] = ()
 
 
@@ -78,6 +89,8 @@ class Reconciler:
     tables: set[str] = field(default_factory=set)
     """LookupTables that are there."""
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    lost: frozenset[str] | None = frozenset()
+    """Nodes whose agent's pod is gone or not ready. None: nobody knows yet, and what the objects say holds."""
     _intents: dict[str, Intent] = field(default_factory=dict)
     _facts: dict[str, tuple[Fact, ...]] = field(default_factory=dict)
     _stale_nodes: set[str] = field(default_factory=set)
@@ -173,6 +186,12 @@ class Reconciler:
         if old != node:
             self._stale_nodes.add(name)
 
+    def put_lost(self, lost: frozenset[str]) -> None:
+        """Nodes whose agent's pod is gone or not ready, for longer than a restart takes."""
+        before = {name for name, report in self.reports.items() if report.lost} if self.lost is None else self.lost
+        self._stale_nodes.update(lost ^ before)
+        self.lost = lost
+
     def put_pod(self, key: PodKey, pod: Pod | None) -> None:
         """A pod that was looked for; None: it is not there."""
         if key in self.pods and self.pods[key] == pod:
@@ -204,7 +223,7 @@ class Reconciler:
             judge: whether policies are told, too, once no node is left.
         """
         taken = sorted(self._stale_nodes)[:most]
-        steps = [self._node_step(name) for name in taken]
+        steps = [self._node_step(name, now) for name in taken]
         self._stale_nodes.difference_update(taken)
         statuses, told = self._status_step(now) if judge and not self._stale_nodes else ((), ())
         specs = tuple(spec for one in steps for spec in one.specs)
@@ -216,6 +235,7 @@ class Reconciler:
             specs=specs,
             statuses=statuses,
             labels=tuple(label for one in steps for label in one.labels),
+            agents=tuple(agent for one in steps for agent in one.agents),
             events=(*(event for one in steps for event in one.events), *told),
         )
 
@@ -240,7 +260,7 @@ class Reconciler:
         for key in idle[:-IDLE_PLANS]:
             del self.outcomes[key]
 
-    def _node_step(self, name: str) -> Step:
+    def _node_step(self, name: str, now: datetime) -> Step:
         report, node = self.reports.get(name), self.nodes.get(name)
         written = self._label_step(node, report)
         if report is None:
@@ -250,9 +270,12 @@ class Reconciler:
         mine = mixes(report, self.world, profiled(report.spec))
         before = self._intents[name].mixes if name in self._intents else ()
         intended = self._intents[name] = intent(report, node, mine, self.outcomes)
-        self._settle_facts(name, facts(report, node, mine, self.outcomes))
+        lost = self._is_lost(report, node)
+        self._settle_facts(name, facts(report, mine, self.outcomes, lost=lost))
         change = intended.spec != report.spec
         told = (*written.events, *events.of_refusals(before, mine))
+        if lost != report.lost:
+            told = (*told, events.of_agent(report, lost=lost))
         if change:
             told = (*told, *events.of_node(report, intended.spec, mine))
         asked = tuple(one for key, one in intended.asks.items() if key not in self.outcomes)
@@ -263,8 +286,14 @@ class Reconciler:
             urgent=frozenset(asked) & frozenset(mix.question for mix in mine if not programmed(mix, report.spec)),
             hits=sum(key in self.outcomes for key in intended.asks),
             specs=(SpecWrite(name, report.uid, intended.spec),) if change else (),
+            agents=(_agent_write(report, now, lost=lost),) if lost != report.lost else (),
             events=told,
         )
+
+    def _is_lost(self, report: NodeReport, node: KubeNode | None) -> bool:
+        if node is not None and not node.ready:
+            return True
+        return report.lost if self.lost is None else report.name in self.lost
 
     def _label_step(self, node: KubeNode | None, report: NodeReport | None) -> Step:
         if node is None:
@@ -307,6 +336,18 @@ class Reconciler:
         for name, report in self.reports.items():
             if any(wanted(occupant.key) for gpu in report.gpus for occupant in gpu.occupants):
                 yield name
+
+
+def _agent_write(report: NodeReport, now: datetime, *, lost: bool) -> AgentWrite:
+    reason, message = events.agent_text(lost=lost)
+    condition = Condition(
+        type=NodeCondition.AGENT_READY.value,
+        status="False" if lost else "True",
+        reason=reason,
+        message=message,
+        last_transition_time=now,
+    )
+    return AgentWrite(report.name, report.uid, condition)
 
 
 _K = TypeVar("_K")

@@ -123,6 +123,9 @@ def _objective(policy: Policy, mine: Sequence[Fact]) -> Verdict:
     if not any(workload.latency for workload in policy.spec.workloads):
         return Verdict(kind, "Unknown", PolicyReason.NO_OBJECTIVE, "no workload has a latency objective")
     measured = [fact for fact in mine if fact.late is not None]
+    silent = sorted({fact.node for fact in mine if fact.objective_micros and fact.state == SlotState.UNKNOWN})
+    if silent and not measured:
+        return Verdict(kind, "Unknown", PolicyReason.AGENT_LOST, f"nothing is heard of {_some(silent)}")
     if not measured:
         return Verdict(kind, "Unknown", PolicyReason.NOT_MEASURED, "no pod with an objective is measured yet")
     late = [fact for fact in measured if fact.late]

@@ -17,11 +17,11 @@ from eclip_operator import metrics
 from eclip_operator.allowance import Allowance
 from eclip_operator.cluster import GROUP, ApiError, Cluster, Object
 from eclip_operator.events import Event
-from eclip_operator.reconciler import LabelWrite, SpecWrite, StatusWrite
+from eclip_operator.reconciler import AgentWrite, LabelWrite, SpecWrite, StatusWrite
 
 log = logging.getLogger(__name__)
-Write = SpecWrite | LabelWrite | StatusWrite | Event
-_ORDER = (SpecWrite, LabelWrite, StatusWrite, Event)
+Write = SpecWrite | LabelWrite | AgentWrite | StatusWrite | Event
+_ORDER = (SpecWrite, LabelWrite, AgentWrite, StatusWrite, Event)
 """What is urgent comes first."""
 WORKERS = 16
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -161,6 +161,8 @@ class Writer:
                 }
                 body["metadata"]["uid"] = write.node.uid  # type: ignore[index]
                 await self.cluster.apply(f"/api/v1/nodes/{write.node.name}", body)
+            case AgentWrite():
+                await self._write_agent(write)
             case Event():
                 path = f"/api/v1/namespaces/{write.home}/events/{write.title}"
                 await self.cluster.apply(path, write.body(datetime.now(UTC)))
@@ -177,6 +179,15 @@ class Writer:
         }
         self.written(await self.cluster.apply(f"{GROUP}/nodecolocations/{write.node}", body))
         log.info("node %s programmed", write.node, extra={"node": write.node, "seconds": time.monotonic() - started})
+
+    async def _write_agent(self, write: AgentWrite) -> None:
+        body = {
+            "apiVersion": f"{names.GROUP}/{names.VERSION}",
+            "kind": "NodeColocation",
+            "metadata": {"name": write.node, "uid": write.uid},
+            "status": {"conditions": [write.condition.wire()]},
+        }
+        self.written(await self.cluster.apply(f"{GROUP}/nodecolocations/{write.node}/status", body))
 
     async def _write_status(self, write: StatusWrite) -> None:
         namespace, name = write.policy
@@ -210,5 +221,7 @@ def _key(write: Write) -> str:
             return f"status {write.policy}"
         case LabelWrite():
             return f"labels {write.node.name}"
+        case AgentWrite():
+            return f"agent {write.node}"
         case Event():
             return f"event {write.home}/{write.title}"

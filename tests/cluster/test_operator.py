@@ -244,8 +244,12 @@ def test_a_second_run_on_a_finished_cluster_writes_nothing(bare: BareApi, api: A
     put(api, policy("p", "ninth", [workload("alexnet", "alexnet-b8")]))
     with operating(tmp_path, bare.kubeconfig):
         until(
-            "the policy is told",
-            lambda: conditions(api, "ninth").get("Programmed") == ("True", "Programmed"),
+            "all is written",
+            lambda: (
+                conditions(api, "ninth").get("Programmed") == ("True", "Programmed")
+                and modes(api, "ninth") == ["Enforce"] * 2
+                and labels(api, "ninth")
+            ),
             within=SOON_S,
         )
 
@@ -261,6 +265,47 @@ def test_a_second_run_on_a_finished_cluster_writes_nothing(bare: BareApi, api: A
             within=SOON_S,
         )
         assert versions() == before
+
+
+def test_a_node_whose_agent_is_gone_is_unknown_until_the_agent_is_back(bare: BareApi, api: Api, tmp_path: Path) -> None:
+    populate(api, "twelfth", ("one",))
+    namespace(api, "release")
+    put(api, policy("p", "twelfth", [workload("alexnet", "alexnet-b8")]))
+    agent(api, "twelfth", ready=True)
+
+    def told() -> tuple[tuple[str, str] | None, str | None]:
+        found = api.request("GET", f"{OURS}/nodecolocations/twelfth")["status"]
+        mine = {one["type"]: one["status"] for one in found.get("conditions", ())}
+        return conditions(api, "twelfth").get("Enforced"), mine.get("AgentReady")
+
+    with operating(tmp_path, bare.kubeconfig, "--agents", "release", "app=agent"):
+        until("the node is programmed", lambda: modes(api, "twelfth") == ["Enforce"], within=SOON_S)
+        uid = api.request("GET", "/api/v1/namespaces/twelfth/pods/one")["metadata"]["uid"]
+        report(api, "twelfth", {"aa": [slot("aa", 0, "twelfth", "one", uid, state="Enforced")]})
+        until("masks are in force", lambda: told() == (("True", "Enforced"), None), within=SOON_S)
+
+        agent(api, "twelfth", ready=False)
+        until("nothing is believed", lambda: told() == (("Unknown", "AgentLost"), "False"), within=SOON_S)
+        assert modes(api, "twelfth") == ["Enforce"]
+        # Its agent's next report takes nothing away of what is not its own.
+        report(api, "twelfth", {"aa": [slot("aa", 0, "twelfth", "one", uid, state="Enforced", generation=2)]})
+        assert told()[1] == "False"
+
+        agent(api, "twelfth", ready=True)
+        until("all is as before", lambda: told() == (("True", "Enforced"), "True"), within=SOON_S)
+
+        api.request("DELETE", "/api/v1/namespaces/release/pods/agent-twelfth", {"gracePeriodSeconds": 0})
+        until("a pod that is gone is an agent lost", lambda: told()[1] == "False", within=SOON_S)
+
+
+def agent(api: Api, on: str, *, ready: bool) -> None:
+    """An agent's pod on a node, as kubelet says it is."""
+    path = "/api/v1/namespaces/release/pods"
+    if api.get(f"{path}/agent-{on}") is None:
+        pod(api, f"agent-{on}", "release", on, "agent")
+    container = {"name": "agent", "ready": ready, "restartCount": 0, "image": "none", "imageID": "none"}
+    body = {"status": {"phase": "Running", "containerStatuses": [container]}}
+    api.request("PATCH", f"{path}/agent-{on}/status", body, "application/merge-patch+json")
 
 
 def test_it_tells_what_it_does_by_metrics_and_probes(api: Api, operator: OperatorProcess) -> None:

@@ -34,7 +34,7 @@ COMPONENTS = {
 }
 CLUSTER = {*COMPONENTS, "kopf", "grpc", "kubernetes"}
 OPERATOR_EDGES = {"__main__", "cluster", "connect", "handlers", "logs", "loop", "main", "metrics", "serving", "solver"}
-OPERATOR_EDGES |= {"planner", "writer"}
+OPERATOR_EDGES |= {"agents", "planner", "writer"}
 """Modules of the operator that touch the API server, the clock or processes. It decides everything in the others."""
 
 AGENT_EDGES = {"__main__", "agent", "api_server", "devices", "housekeeping", "kubelet", "live", "main", "meters"}

@@ -61,7 +61,7 @@ class PolicyReason(StrEnum):
 
 
 class NodeCondition(StrEnum):
-    """Types of conditions of a NodeColocation; the node's agent writes all of them."""
+    """Types of conditions of a NodeColocation; the node's agent writes all of them but `AGENT_READY`."""
 
     CONFIG_VALID = "ConfigValid"
     """The node config in force is the one that the spec names, and it is valid."""
@@ -74,6 +74,8 @@ class NodeCondition(StrEnum):
     ENFORCED = "Enforced"
     """Every program that should run with masks does."""
     READY = "Ready"
+    AGENT_READY = "AgentReady"
+    """The node's agent is there, by the operator's word. While it is not, all else in the status is of before."""
 
 
 class NodeReason(StrEnum):
@@ -97,6 +99,7 @@ class NodeReason(StrEnum):
     PENDING = "Pending"
     NOT_ENFORCED = "NotEnforced"
     KUBELET_LOST = "KubeletLost"
+    AGENT_LOST = "AgentLost"
     READY = "Ready"
 
 

@@ -74,6 +74,17 @@ def test_programs_understand_their_arguments(program: str, values: dict[str, Any
     PARSERS[program]._parser().parse_args([str(argument) for argument in arguments])
 
 
+def test_the_operator_looks_for_agents_where_the_chart_puts_them(render: Render) -> None:
+    made = render({"nameOverride": "other"})
+    (container,) = one(made, "Deployment", "-operator")["spec"]["template"]["spec"]["containers"]
+    daemons = one(made, "DaemonSet", "-node")
+
+    namespace, selector = PARSERS["eclip-operator"]._parser().parse_args(container["args"]).agents
+
+    assert namespace == daemons["metadata"]["namespace"]
+    assert dict(part.split("=") for part in selector.split(",")) == daemons["spec"]["selector"]["matchLabels"]
+
+
 def test_the_operator_is_one_and_never_two(everything: Objects) -> None:
     spec = one(everything, "Deployment", "-operator")["spec"]
 

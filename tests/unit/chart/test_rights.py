@@ -125,6 +125,7 @@ def test_the_operator_writes_nothing_but_its_own_and_reads_no_secrets(everything
     assert writes == {
         ("colocationpolicies/status", "patch"),
         ("nodecolocations", "patch"),
+        ("nodecolocations/status", "patch"),
         ("lookuptables", "create"),
         ("lookuptables", "patch"),
         ("lookuptables", "delete"),

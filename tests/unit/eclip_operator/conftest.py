@@ -185,6 +185,12 @@ class Stage:
         for write in step.specs:
             self.specs.append((write.node, write.spec.wire()))
             self._write("NodeColocation", "", write.node, spec=write.spec.wire())
+        for agent in step.agents:
+            status = copy.deepcopy(self.objects["NodeColocation", "", agent.node]["status"])
+            others = [one for one in status.get("conditions", ()) if one["type"] != agent.condition.type]
+            self._write(
+                "NodeColocation", "", agent.node, status={**status, "conditions": [*others, agent.condition.wire()]}
+            )
         for status in step.statuses:
             self._write("ColocationPolicy", *status.policy, status=status.status.wire())
         for label in step.labels:
