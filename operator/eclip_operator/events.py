@@ -179,4 +179,4 @@ def _slot_text(node: str, gpu: GpuSpec, slot: SlotSpec) -> str:
     if slot.mode == "Unmasked":
         return f"{where}: shares the GPU unmasked ({slot.why})"
     slowest = max((worker.predicted_slowdown or 0.0 for worker in slot.workers), default=0.0)
-    return f"{where}: {gpu.strategy} by {slot.policy}, predicted slowdown {slowest:.2f}, groups {slot.groups}"
+    return f"{where}: {gpu.strategy} by {gpu.policy_of(slot)}, predicted slowdown {slowest:.2f}, groups {slot.groups}"

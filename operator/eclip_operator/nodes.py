@@ -9,6 +9,7 @@ from typing import cast, get_args
 
 from eclip.api import names
 from eclip.api.node import GpuSpec, NodeSpec, SlotSpec, Why
+from eclip.api.table import GROUPS_SHOWN, fewer
 from eclip_operator import questions
 from eclip_operator.inputs import KubeNode, NodeReport
 from eclip_operator.mixes import GpuMix, Place
@@ -18,6 +19,8 @@ Outcomes = Mapping[str, Outcome]
 """What was answered so far, by `questions.key`."""
 MESSAGE_LENGTH = 512
 PROFILING = "Profile"
+UNCROWDED, LEAST_GROUPS = 64, 2
+"""Up to so many occupied slots all is shown. Beyond, fewer groups of each, the more there are; but never none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +41,34 @@ def profiled(spec: NodeSpec) -> frozenset[str]:
 def intent(report: NodeReport, node: KubeNode | None, mixes: tuple[GpuMix, ...], outcomes: Outcomes) -> Intent:
     """The spec that follows from the mixes of a node and the answers that are there."""
     present = {gpu.id: gpu for gpu in report.spec.gpus}
+    occupants = sum(len(mix.places) for mix in mixes)
     gpus = []
     for mix in mixes:
         if settled(mix, outcomes):
-            gpus.append(_unless_the_same(_gpu(mix, outcomes), present.get(mix.gpu.id)))
+            gpus.append(_unless_the_same(fitted(_gpu(mix, outcomes), occupants), present.get(mix.gpu.id)))
         elif mix.gpu.id in present:
             gpus.append(present[mix.gpu.id])
     config = dict(node.labels).get(names.LABEL_NODE_CONFIG) if node else report.spec.config
     asks = {questions.key(question): question for mix in mixes for question in mix.questions}
     return Intent(NodeSpec(config=config, gpus=tuple(gpus)), asks, mixes)
+
+
+def fitted(gpu: GpuSpec, occupants: int) -> GpuSpec:
+    """As it is shown on a node with so many occupied slots: of a crowded one, each slot says less, so that the object
+    of a full node stays below half a MiB."""
+    if occupants <= UNCROWDED:
+        return gpu
+    shown = max(LEAST_GROUPS, GROUPS_SHOWN * UNCROWDED // occupants)
+    slots = (
+        slot.model_copy(
+            update={
+                "policy": None if slot.workload and slot.policy == gpu.policy else slot.policy,
+                "groups": fewer(slot.groups, shown) if slot.groups else None,
+            }
+        )
+        for slot in gpu.slots
+    )
+    return gpu.model_copy(update={"slots": tuple(slots)})
 
 
 def settled(mix: GpuMix, outcomes: Outcomes) -> bool:

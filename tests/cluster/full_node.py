@@ -1,4 +1,4 @@
-"""A NodeColocation of the largest node there is: 64 partitions with 8 occupied slots each."""
+"""A NodeColocation of the largest node there is: 64 partitions with 8 occupied slots each, as the operator shows it."""
 
 from collections.abc import Mapping
 
@@ -17,6 +17,7 @@ from eclip.api.node_status import (
 )
 from eclip.api.table import summary as groups_summary
 from eclip.gpu.topology import Gpu, spread
+from eclip_operator.nodes import fitted
 
 NAME = "node-with-64-partitions"
 
@@ -65,8 +66,9 @@ def slot_status(name: str, allocation: str, text: Mapping[str, str]) -> SlotStat
     )
 
 
-def full_node(text: Mapping[str, str]) -> NodeColocation:
-    gpus = [partition(number) for number in range(MOST_GPUS)]
+def full_node(text: Mapping[str, str], partitions: int = MOST_GPUS) -> NodeColocation:
+    """With names as in `text`."""
+    gpus = [partition(number) for number in range(partitions)]
     slots = [
         [(f"{gpu.unique_id:x}-s{slot:02}", f"a{slot:02}b4c5d6e7f8091") for slot in range(MOST_SLOTS)] for gpu in gpus
     ]
@@ -80,12 +82,15 @@ def full_node(text: Mapping[str, str]) -> NodeColocation:
         streams=21,
     )
     specs = [
-        GpuSpec(
-            id=f"{gpu.unique_id:x}",
-            policy=f"{text['namespace']}/{text['policy']}",
-            strategy="kernel-groups",
-            plan=plan,
-            slots=tuple(slot_spec(name, allocation, text) for name, allocation in names),
+        fitted(
+            GpuSpec(
+                id=f"{gpu.unique_id:x}",
+                policy=f"{text['namespace']}/{text['policy']}",
+                strategy="kernel-groups",
+                plan=plan,
+                slots=tuple(slot_spec(name, allocation, text) for name, allocation in names),
+            ),
+            partitions * MOST_SLOTS,
         )
         for gpu, names in zip(gpus, slots, strict=True)
     ]

@@ -15,7 +15,7 @@ from eclip.api.conditions import Condition
 from eclip.api.policy import PolicyStatus, PolicySummary
 from eclip.api.profile import MOST_KERNELS, MOST_SYMBOL_BYTES
 from eclip.api.table import TableSpec, encoded
-from full_node import NAME, USUAL, full_node
+from full_node import LONGEST, NAME, USUAL, full_node
 from kube.access import Access
 from kube.bare import bare_api
 from kube.commands import ClusterError
@@ -223,8 +223,10 @@ def test_kubectl_shows_a_policy_on_one_line(access: Access) -> None:
     assert wide.split()[6:9] == ["ENFORCED", "OBJECTIVE", "REASON"]
 
 
-def test_a_full_node_is_written_by_both_its_writers_and_stays_small(access: Access) -> None:
-    node = full_node(USUAL).wire()
+@pytest.mark.parametrize("text", [USUAL, LONGEST], ids=["usual", "longest"])
+def test_a_full_node_is_written_by_both_its_writers_and_stays_small(text: Mapping[str, str], access: Access) -> None:
+    access.kubectl("delete", "nodecolocation", NAME, "--ignore-not-found")
+    node = full_node(text).wire()
     bare: Mapping[str, Any] = {"apiVersion": API, "kind": "NodeColocation", "metadata": {"name": NAME}}
     access.kubectl("create", "-f", "-", given=json.dumps(bare))
 
@@ -234,8 +236,8 @@ def test_a_full_node_is_written_by_both_its_writers_and_stays_small(access: Acce
     found = access.get("nodecolocation", NAME, "--show-managed-fields")
 
     assert len(json.dumps(found, separators=(",", ":"))) < MEBIBYTE // 2
-    assert NodeColocation.read(found).spec == full_node(USUAL).spec
-    assert NodeColocation.read(found).status.gpus == full_node(USUAL).status.gpus
+    assert NodeColocation.read(found).spec == full_node(text).spec
+    assert NodeColocation.read(found).status.gpus == full_node(text).status.gpus
     header, line = access.kubectl("get", "ncol").splitlines()
     assert header.split() == ["NAME", "GPUS", "SHARES", "USED", "ENFORCED", "AGE"]
     assert line.split()[:5] == [NAME, "64", "512", "512", "512/512"]
@@ -244,9 +246,7 @@ def test_a_full_node_is_written_by_both_its_writers_and_stays_small(access: Acce
 
 def test_describe_shows_each_slot_with_its_groups_masks_and_state(access: Access) -> None:
     access.kubectl("delete", "nodecolocation", NAME, "--ignore-not-found")
-    node = full_node(USUAL).wire()
-    for half in ("spec", "status"):
-        node[half]["gpus"] = node[half]["gpus"][:1]
+    node = full_node(USUAL, partitions=1).wire()
     access.kubectl(
         "create", "-f", "-", given=json.dumps({key: node[key] for key in ("apiVersion", "kind", "metadata", "spec")})
     )

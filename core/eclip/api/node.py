@@ -49,7 +49,7 @@ class SlotSpec(Part):
     allocation: Allocation
     """The occupant that this is meant for; nobody else gets it."""
     policy: PolicyRef | None = None
-    """Which policy the occupant falls under."""
+    """Which policy the occupant falls under; None of one with a workload: the GPU's. See `GpuSpec.policy_of`."""
     workload: Label | None = None
     mode: Mode = "Unmasked"
     why: Why | None = None
@@ -59,7 +59,7 @@ class SlotSpec(Part):
     workers: Annotated[tuple[SlotWorker, ...], Field(max_length=8)] = ()
     """In the order of the table's models."""
     groups: Annotated[str, Field(max_length=512)] | None = None
-    """`kernels@computeUnits` of the first sixteen groups, see `eclip.api.table.summary`."""
+    """`kernels@computeUnits` of the first sixteen groups, see `eclip.api.table.summary`; of fewer on a crowded node."""
     objective_p95_micros: Annotated[Micros | None, Field(alias="objectiveP95Micros")] = None
 
 
@@ -88,6 +88,10 @@ class GpuSpec(Part):
     message: Annotated[str, Field(max_length=512)] | None = None
     """Why there is no plan, for people."""
     slots: Annotated[tuple[SlotSpec, ...], Field(max_length=MOST_SLOTS)] = ()
+
+    def policy_of(self, slot: SlotSpec) -> str | None:
+        """The policy that a slot's occupant falls under: one with a workload and without a policy, under the GPU's."""
+        return slot.policy or (self.policy if slot.workload else None)
 
 
 class NodeSpec(Part):

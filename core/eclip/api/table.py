@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator
@@ -98,6 +98,22 @@ def encoded(table: bytes) -> str:
 def group_texts(groups: Iterable[Group]) -> tuple[str, ...]:
     """`kernels@computeUnits` of each group, in order."""
     return tuple(f"{group.last - group.first + 1}@{group.compute_units}" for group in groups)
+
+
+def fewer(line: str, shown: int) -> str:
+    """A summary, or several of models divided by `; `, with no more groups of each than this."""
+    return "; ".join(_fewer(part.split(), shown) for part in line.split("; "))
+
+
+def _fewer(words: Sequence[str], shown: int) -> str:
+    groups = [word for word in words if "@" in word]
+    if len(groups) <= shown:
+        return " ".join(words)
+    label = [word for word in words if word.endswith(":")]
+    if words[-1] == "...":  # nobody knows how many more
+        return " ".join((*label, *groups[:shown], "..."))
+    more = len(groups) - shown + sum(int(word) for word in words if word.startswith("+"))
+    return " ".join((*label, *groups[:shown], f"+{more} more"))
 
 
 def summary(texts: Iterable[str], shown: int = GROUPS_SHOWN) -> str:

@@ -26,7 +26,7 @@ def place_json(place: Place) -> dict[str, Any]:
         "allocation": status.allocation,
         "pod": place.pod,
         "container": status.container,
-        "policy": spec.policy if spec else None,
+        "policy": place.policy,
         "workload": spec.workload if spec else None,
         "state": status.state.value,
         "reason": status.reason.value if status.reason else None,

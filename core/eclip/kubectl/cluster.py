@@ -27,6 +27,11 @@ class Place:
         return f"{self.status.pod.namespace}/{self.status.pod.name}" if self.status.pod else ""
 
     @property
+    def policy(self) -> str | None:
+        """The policy that it falls under."""
+        return self.plan.policy_of(self.spec) if self.plan and self.spec else None
+
+    @property
     def busy(self) -> bool:
         """Whether it launches kernels at present."""
         return bool(self.status.kernels_per_second)

@@ -8,6 +8,7 @@ import pytest
 from eclip.api import NodeColocation
 from eclip.api.node import MOST_GPUS, MOST_SLOTS, GpuSpec, NodeSpec, SlotSpec
 from eclip.api.node_status import GpuStatus, Health, SlotReason, SlotState, SlotStatus, Topology, summary
+from eclip.api.table import fewer
 from eclip.api.table import summary as groups_summary
 from eclip.errors import InputError
 from eclip.gpu import products
@@ -22,15 +23,12 @@ def size(node: NodeColocation) -> int:
     return len(json.dumps(node.wire(), separators=(",", ":")))
 
 
-def test_a_full_node_fits_half_a_mebibyte() -> None:
-    node = full_node(USUAL)
+@pytest.mark.parametrize("text", [USUAL, LONGEST], ids=["usual", "longest"])
+def test_a_full_node_fits_half_a_mebibyte(text: dict[str, str]) -> None:
+    node = full_node(text)
 
     assert node.status.summary.used == MOST_GPUS * MOST_SLOTS
     assert size(node) < ROOM
-
-
-def test_the_longest_names_fit_an_object() -> None:
-    assert size(full_node(LONGEST)) < 2 * ROOM
 
 
 def test_a_full_node_comes_back_as_it_was_written() -> None:
@@ -44,6 +42,21 @@ def test_groups_beyond_sixteen_are_counted() -> None:
 
     assert groups_summary(texts).endswith("16@15 +4 more")
     assert groups_summary(texts[:16]).endswith("15@15 16@15")
+
+
+@pytest.mark.parametrize(
+    ("line", "shown", "expected"),
+    [
+        ("1@15 2@30 3@60", 3, "1@15 2@30 3@60"),
+        ("1@15 2@30 3@60", 2, "1@15 2@30 +1 more"),
+        ("1@15 2@30 3@60 +7 more", 2, "1@15 2@30 +8 more"),
+        ("a: 1@15 2@30; b: 3@60 4@60 5@15 +1 more", 1, "a: 1@15 +1 more; b: 3@60 +3 more"),
+        ("a: 1@15 2@30 ...", 1, "a: 1@15 ..."),
+    ],
+)
+def test_a_summary_can_be_made_shorter(line: str, shown: int, expected: str) -> None:
+    assert fewer(line, shown) == expected
+    assert fewer(expected, shown) == expected
 
 
 @pytest.mark.parametrize("product", ["MI50", "MI300X", "RX7900XTX"])
