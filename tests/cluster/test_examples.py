@@ -73,13 +73,33 @@ def test_every_program_of_an_example_has_one_share_of_the_chart_s_image(built: B
     for one in built[scenario]:
         if one["kind"] in ("Deployment", "Job"):
             (container,) = one["spec"]["template"]["spec"]["containers"]
-            assert container["resources"]["limits"] == {"eclip.dev/gpu-share": 1}
+            assert container["resources"]["limits"] == {"eclip.dev/gpu-share": "1"}
             assert container["image"] == f"localhost/eclip-workloads:{chart['appVersion']}"
 
 
 @pytest.mark.parametrize("scenario", EVERYTHING)
 def test_kubectl_finds_the_objects_that_the_unit_tests_plan(built: Built, scenario: str) -> None:
     assert names(built[scenario]) == names(list(objects(EXAMPLES / scenario)))
+
+
+@pytest.mark.parametrize("scenario", ["bursty-tenants", "lab"])
+def test_profiles_come_before_the_policy_that_names_them_and_pods_last(access: Access, scenario: str) -> None:
+    kinds = ["Namespace", "KernelProfile", "ResourceQuota", "ColocationPolicy", "Deployment", "Job"]
+    made = list(yaml.load_all(access.kubectl("kustomize", EXAMPLES / scenario), yaml.CSafeLoader))
+
+    for namespace in {one["metadata"].get("namespace", one["metadata"]["name"]) for one in made}:
+        there = [one for one in made if one["metadata"].get("namespace", one["metadata"]["name"]) == namespace]
+        order = [kinds.index(one["kind"]) for one in there]
+        assert order == sorted(order)
+
+
+def test_an_example_that_is_applied_again_changes_nothing(access: Access, built: Built) -> None:
+    """Policies are `configured` each time: the server fills in defaults within their workloads."""
+    access.kubectl("apply", "-k", EXAMPLES / "lab")
+
+    said = access.kubectl("apply", "-k", EXAMPLES / "lab").splitlines()
+
+    assert {line.partition("/")[0] for line in said if not line.endswith(" unchanged")} <= {"colocationpolicy.eclip.dev"}
 
 
 def pod(owner: Raw) -> Raw:
