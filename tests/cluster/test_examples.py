@@ -99,7 +99,8 @@ def test_an_example_that_is_applied_again_changes_nothing(access: Access, built:
 
     said = access.kubectl("apply", "-k", EXAMPLES / "lab").splitlines()
 
-    assert {line.partition("/")[0] for line in said if not line.endswith(" unchanged")} <= {"colocationpolicy.eclip.dev"}
+    changed = {line.partition("/")[0] for line in said if not line.endswith(" unchanged")}
+    assert changed <= {"colocationpolicy.eclip.dev"}
 
 
 def pod(owner: Raw) -> Raw:
