@@ -15,6 +15,7 @@ from eclip.api.node_status import (
     PodRef,
     SlotStatus,
     mask_text,
+    shown,
     summary,
 )
 from eclip.gpu.topology import Gpu
@@ -99,6 +100,7 @@ def figures_of(full: NodeStatus) -> dict[str, float]:
     """What may wait, by name."""
     found: dict[str, float | None] = {}
     for slot in (slot for gpu in full.gpus for slot in gpu.slots):
+        found[f"{slot.allocation} mean"] = slot.mean_micros
         found[f"{slot.allocation} p95"] = slot.p95_micros
         found[f"{slot.allocation} kernels"] = slot.kernels_per_second
         found[f"{slot.allocation} hops"] = slot.hops_per_second
@@ -106,14 +108,21 @@ def figures_of(full: NodeStatus) -> dict[str, float]:
 
 
 def _plain(slot: SlotStatus) -> SlotStatus:
-    figures = {"counters": Counters(), "p95_micros": None, "kernels_per_second": None, "hops_per_second": None}
+    figures = {
+        "counters": Counters(),
+        "mean_micros": None,
+        "p95_micros": None,
+        "kernels_per_second": None,
+        "hops_per_second": None,
+    }
     return slot.model_copy(update=figures)
 
 
 def _gpu(scene: Scene, reported: GpuReport, gpu: Gpu) -> GpuStatus:
     assert scene.report
     plain = GpuStatus.of(gpu, shares=reported.shares, health=Health(reported.health))
-    slots = tuple(slot_status(seen, gpu) for seen in scene.seen if seen.gpu == reported.id)
+    most = shown(len(scene.seen))
+    slots = tuple(slot_status(seen, gpu, most) for seen in scene.seen if seen.gpu == reported.id)
     return plain.model_copy(
         update={
             "draining": reported.draining,
@@ -126,7 +135,7 @@ def _gpu(scene: Scene, reported: GpuReport, gpu: Gpu) -> GpuStatus:
     )
 
 
-def slot_status(seen: Seen, gpu: Gpu) -> SlotStatus:
+def slot_status(seen: Seen, gpu: Gpu, most_masks: int) -> SlotStatus:
     """One occupied slot of this GPU. Nothing that a program wrote is in it as text, and no number without a bound."""
     pod = PodRef(namespace=seen.occupant.namespace, name=seen.occupant.pod, uid=seen.pod_uid) if seen.occupant else None
     return SlotStatus(
@@ -137,13 +146,14 @@ def slot_status(seen: Seen, gpu: Gpu) -> SlotStatus:
         state=seen.verdict.state,
         reason=seen.verdict.reason,
         generation=seen.acknowledged,
-        masks=masks(seen.clients, gpu),
+        masks=masks(seen.clients, gpu)[:most_masks],
         counters=Counters(
             launches=seen.sums.launches,
             requests=seen.sums.requests,
             hops=seen.sums.hops,
             mismatches=seen.sums.mismatches,
         ),
+        mean_micros=_rounded(seen.figures.mean_micros),
         p95_micros=_rounded(seen.figures.p95_micros),
         kernels_per_second=_rounded(seen.figures.kernels_per_second),
         hops_per_second=_rounded(seen.figures.hops_per_second),

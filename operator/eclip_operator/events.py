@@ -28,7 +28,7 @@ TOLD = {
     PolicyCondition.STRATEGY_OVERRIDDEN,
 }
 QUIET = {"Accepted", "Resolved", "NoPods", "Planning", "Pending", "NoObjective", "NotMeasured", "NoConflict"}
-QUIET |= {"OwnStrategy", "Unmasked"}
+QUIET |= {"OwnStrategy", "Unmasked", "Emulated"}
 """Reasons that are the normal case, and worth no Event."""
 MESSAGE_LENGTH = 1024
 

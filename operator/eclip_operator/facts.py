@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from eclip.api.node_status import SlotState
-from eclip_operator.inputs import NodeReport, Ref
+from eclip_operator.inputs import Figures, NodeReport, Ref
 from eclip_operator.mixes import GpuMix, Place
 from eclip_operator.nodes import Outcomes, outcome, settled
 from eclip_operator.questions import Answer, Refusal, SeatAnswer
@@ -39,12 +39,20 @@ class Fact:
     why: str
     """Reason of its state."""
     objective_micros: float | None
+    emulated: bool
+    """Whether nothing can be measured on its GPU."""
+    mean_micros: float | None
     p95_micros: float | None
     solo_micros: float | None
     predicted_slowdown: float | None
     workers: int
     """Workers in the plan of its GPU."""
     gap: float | None
+
+    @property
+    def slowdown(self) -> float | None:
+        """Mean time of a request over the time of one alone, as measured."""
+        return self.mean_micros / self.solo_micros if self.mean_micros and self.solo_micros else None
 
     @property
     def late(self) -> bool | None:
@@ -73,6 +81,7 @@ def _fact(report: NodeReport, mix: GpuMix, place: Place, outcomes: Outcomes, *, 
     seat = answered.seats[place.seat] if isinstance(answered, Answer) and place.seat is not None else None
     latency = governed.workload.latency
     planning = not settled(mix, outcomes)
+    measured = Figures() if lost or mix.gpu.emulated else place.occupant.figures
     return Fact(
         policy=governed.policy.ref,
         losers=governed.losers,
@@ -92,7 +101,9 @@ def _fact(report: NodeReport, mix: GpuMix, place: Place, outcomes: Outcomes, *, 
         state=SlotState.UNKNOWN if lost else place.occupant.state,
         why="AgentLost" if lost else place.occupant.reason,
         objective_micros=latency.p95_micros if latency else None,
-        p95_micros=None if lost else place.occupant.figures.p95_micros,
+        emulated=mix.gpu.emulated,
+        mean_micros=measured.mean_micros,
+        p95_micros=measured.p95_micros,
         solo_micros=_solo(seat),
         predicted_slowdown=_slowdown(seat),
         workers=sum(len(other.workers) for other in answered.seats) if isinstance(answered, Answer) else 0,

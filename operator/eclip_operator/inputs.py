@@ -80,6 +80,7 @@ class Pod:
 class Figures:
     """What is measured of an occupant."""
 
+    mean_micros: float | None = None
     p95_micros: float | None = None
     kernels_per_second: float | None = None
 
@@ -116,6 +117,8 @@ class GpuReport:
     active: tuple[tuple[tuple[int, ...], ...], ...]
     """Active CUs, [xcc][se][sa]; see `eclip.gpu.topology.Gpu`."""
     shares: int
+    emulated: bool = False
+    """Its programs' times are those of a host that emulates, and say nothing about the GPU."""
     ceiling: int | None = None
     """The most CUs that any of its slots may ever use."""
     occupants: tuple[Occupant, ...] = ()

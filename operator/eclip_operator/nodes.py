@@ -9,7 +9,8 @@ from typing import cast, get_args
 
 from eclip.api import names
 from eclip.api.node import GpuSpec, NodeSpec, SlotSpec, Why
-from eclip.api.table import GROUPS_SHOWN, fewer
+from eclip.api.node_status import UNCROWDED, shown
+from eclip.api.table import fewer
 from eclip_operator import questions
 from eclip_operator.inputs import KubeNode, NodeReport
 from eclip_operator.mixes import GpuMix, Place
@@ -19,8 +20,6 @@ Outcomes = Mapping[str, Outcome]
 """What was answered so far, by `questions.key`."""
 MESSAGE_LENGTH = 512
 PROFILING = "Profile"
-UNCROWDED, LEAST_GROUPS = 64, 2
-"""Up to so many occupied slots all is shown. Beyond, fewer groups of each, the more there are; but never none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +57,11 @@ def fitted(gpu: GpuSpec, occupants: int) -> GpuSpec:
     of a full node stays below half a MiB."""
     if occupants <= UNCROWDED:
         return gpu
-    shown = max(LEAST_GROUPS, GROUPS_SHOWN * UNCROWDED // occupants)
     slots = (
         slot.model_copy(
             update={
                 "policy": None if slot.workload and slot.policy == gpu.policy else slot.policy,
-                "groups": fewer(slot.groups, shown) if slot.groups else None,
+                "groups": fewer(slot.groups, shown(occupants)) if slot.groups else None,
             }
         )
         for slot in gpu.slots

@@ -98,6 +98,7 @@ def _gpu(gpu: GpuStatus) -> GpuReport:
         gfx=gpu.gfx,
         active=gpu.topology.nested,
         shares=gpu.shares,
+        emulated=gpu.emulated,
         ceiling=_ceiling(gpu),
         occupants=tuple(_occupant(slot) for slot in gpu.slots if slot.pod and slot.container),
     )
@@ -125,5 +126,5 @@ def _occupant(slot: SlotStatus) -> Occupant:
         state=slot.state,
         reason=slot.reason.value if slot.reason else "",
         busy=bool(slot.kernels_per_second),
-        figures=Figures(slot.p95_micros, slot.kernels_per_second),
+        figures=Figures(slot.mean_micros, slot.p95_micros, slot.kernels_per_second),
     )

@@ -105,7 +105,5 @@ def _plan(mine: Sequence[Fact]) -> GpuPlan:
         workers=first.workers,
         gap=first.gap,
         predicted_slowdown=max((f.predicted_slowdown for f in mine if f.predicted_slowdown is not None), default=None),
-        measured_slowdown=max(
-            (round(f.p95_micros / f.solo_micros, 3) for f in mine if f.p95_micros and f.solo_micros), default=None
-        ),
+        measured_slowdown=max((round(f.slowdown, 3) for f in mine if f.slowdown is not None), default=None),
     )

@@ -126,6 +126,9 @@ def _objective(policy: Policy, mine: Sequence[Fact]) -> Verdict:
     silent = sorted({fact.node for fact in mine if fact.objective_micros and fact.state == SlotState.UNKNOWN})
     if silent and not measured:
         return Verdict(kind, "Unknown", PolicyReason.AGENT_LOST, f"nothing is heard of {_some(silent)}")
+    if not measured and any(fact.objective_micros and fact.emulated for fact in mine):
+        text = "its pods' GPUs are emulated: requests there take time of the host, which says nothing about a GPU"
+        return Verdict(kind, "Unknown", PolicyReason.EMULATED, text)
     if not measured:
         return Verdict(kind, "Unknown", PolicyReason.NOT_MEASURED, "no pod with an objective is measured yet")
     late = [fact for fact in measured if fact.late]

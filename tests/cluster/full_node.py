@@ -13,6 +13,7 @@ from eclip.api.node_status import (
     SlotState,
     SlotStatus,
     mask_text,
+    shown,
     summary,
 )
 from eclip.api.table import summary as groups_summary
@@ -50,7 +51,7 @@ def slot_spec(name: str, allocation: str, text: Mapping[str, str]) -> SlotSpec:
     )
 
 
-def slot_status(name: str, allocation: str, text: Mapping[str, str]) -> SlotStatus:
+def slot_status(name: str, allocation: str, text: Mapping[str, str], occupied: int = 1) -> SlotStatus:
     return SlotStatus(
         slot=name,
         allocation=allocation,
@@ -58,8 +59,9 @@ def slot_status(name: str, allocation: str, text: Mapping[str, str]) -> SlotStat
         container=text["container"],
         state=SlotState.ENFORCED,
         generation=12345,
-        masks=tuple(mask_text((1 << cus) - 1) for cus in (10, 20, 29)),
+        masks=tuple(mask_text((1 << cus) - 1) for cus in (10, 20, 29))[: shown(occupied)],
         counters=Counters(launches=12_345_678_901, requests=123_456_789, hops=1_234_567_890, mismatches=12_345),
+        mean_micros=12345.6,
         p95_micros=24999.9,
         kernels_per_second=123456.7,
         hops_per_second=12345.6,
@@ -96,7 +98,11 @@ def full_node(text: Mapping[str, str], partitions: int = MOST_GPUS) -> NodeColoc
     ]
     statuses = [
         GpuStatus.of(gpu, shares=MOST_SLOTS, health=Health.HEALTHY).model_copy(
-            update={"slots": tuple(slot_status(name, allocation, text) for name, allocation in names)}
+            update={
+                "slots": tuple(
+                    slot_status(name, allocation, text, partitions * MOST_SLOTS) for name, allocation in names
+                )
+            }
         )
         for gpu, names in zip(gpus, slots, strict=True)
     ]

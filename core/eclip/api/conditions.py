@@ -53,6 +53,7 @@ class PolicyReason(StrEnum):
     AGENT_LOST = "AgentLost"
     NO_OBJECTIVE = "NoObjective"
     NOT_MEASURED = "NotMeasured"
+    EMULATED = "Emulated"
     MET = "Met"
     MISSED = "Missed"
     OVERRIDDEN = "Overridden"

@@ -18,6 +18,16 @@ MaskText = Annotated[str, Field(max_length=264, pattern=r"^[0-9]+:[0-9a-f]+$")]
 """`computeUnits:mask`: the CU set of one stream as it was read back, bit 0 last, hexadecimal."""
 
 
+SHOWN, UNCROWDED = 16, 64
+"""Groups and masks of a slot that are shown on a node with up to so many occupied slots."""
+
+
+def shown(occupied: int) -> int:
+    """How many groups and masks of a slot are shown on a node with so many occupied slots: on a crowded one few, so
+    that the object of a full node stays below half a MiB."""
+    return SHOWN if occupied <= UNCROWDED else max(1, SHOWN * UNCROWDED // (2 * occupied))
+
+
 class SlotState(StrEnum):
     """Whether a slot's plan is in force."""
 
@@ -140,6 +150,8 @@ class SlotStatus(Part):
     """Of the table that every client has acknowledged; 0: none."""
     masks: Annotated[tuple[MaskText, ...], Field(max_length=16)] = ()
     counters: Counters = Counters()
+    mean_micros: Micros | None = None
+    """Of a request, over the last half minute."""
     p95_micros: Annotated[Micros | None, Field(alias="p95Micros")] = None
     kernels_per_second: Rate | None = None
     hops_per_second: Rate | None = None

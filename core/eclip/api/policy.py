@@ -166,6 +166,7 @@ class GpuPlan(Part):
     predicted_slowdown: Annotated[float | None, Field(ge=0)] = None
     """Of the slowest worker: a request beside its mates over one alone."""
     measured_slowdown: Annotated[float | None, Field(ge=0)] = None
+    """The same of mean times over the last half minute. None on emulated GPUs, too."""
 
 
 class PolicyStatus(Part):

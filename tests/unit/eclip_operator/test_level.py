@@ -124,6 +124,36 @@ def test_figures_reach_the_policy_when_they_are_asked_for(new_stage, make_policy
     assert [event.reason for event in stage.events if event.reason in ("Met", "Missed")] == ["Met", "Missed"]
 
 
+def test_measured_slowdown_is_mean_time_over_time_alone(new_stage, make_policy, make_profile, make_workload):
+    stage = new_stage()
+    stage.put(make_profile("alex"), make_policy("p", make_workload("a", ("alex",))))
+    stage.node("n", "aa")
+    stage.pod("a-1", "n", "aa", state="Enforced", meanMicros=900.0, p95Micros=9000.0)
+    stage.settle()
+
+    (plan,) = stage.objects["ColocationPolicy", "team", "p"]["status"]["gpus"]
+    assert plan["measuredSlowdown"] == 2.0
+
+
+def test_on_an_emulated_gpu_nothing_counts_as_measured(new_stage, make_policy, make_profile, make_workload):
+    stage = new_stage()
+    stage.put(make_profile("alex"))
+    stage.put(make_policy("p", make_workload("a", ("alex",), latency={"p95Micros": 5000.0})))
+    stage.node("n", "aa")
+    report = copy.deepcopy(stage.objects["NodeColocation", "", "n"])
+    report["status"]["gpus"][0]["emulated"] = True
+    stage.put(report)
+    stage.pod("a-1", "n", "aa", state="Enforced", meanMicros=90000.0, p95Micros=90000.0)
+    stage.settle()
+
+    status = stage.objects["ColocationPolicy", "team", "p"]["status"]
+    objective = stage.condition("p", "ObjectiveMet")
+    assert (objective["status"], objective["reason"]) == ("Unknown", "Emulated")
+    assert "measuredSlowdown" not in status["gpus"][0]
+    assert (status["workloads"][0].get("p95Micros"), status["workloads"][0]["objectiveMet"]) == (None, "Unknown")
+    assert stage.condition("p", "Ready")["status"] == "True"
+
+
 def test_equal_nodes_cost_one_solve(stage, make_policy, make_profile, make_workload):
     stage.put(make_profile("alex"), make_policy("p", make_workload("a", ("alex",)), make_workload("b", ("alex",))))
     for number in range(12):

@@ -58,6 +58,27 @@ def test_slots_stand_under_their_gpu_and_survive_the_wire() -> None:
     assert (full.plugin_version, full.observed_generation, full.summary.enforced) == ("2", 7, "2/2")
 
 
+def test_the_mean_time_of_a_request_is_told() -> None:
+    (gpu,) = reports.gpu_statuses(Scene(report(), {"ab": GPU}, [seen(figures=Figures(mean_micros=123.456))]))
+
+    assert gpu.slots[0].wire()["meanMicros"] == 123.5
+
+
+def test_a_slot_of_a_crowded_node_shows_fewer_masks() -> None:
+    streams = tuple(StreamProof(cus, "in-force", (1 << cus) - 1, (1 << cus) - 1) for cus in (15, 30, 45))
+    client = ClientRecord(
+        0, True, 1, 1, "x", 1, "enforce", 1, 60, 0, 0, "accepted", "", streams,
+        Counters(1, 0, 0, {}, ()), None, True,
+    )  # fmt: skip
+    crowd = [seen(number, gpu="ab" if number < 8 else "other", clients=[client]) for number in range(512)]
+
+    (alone,) = reports.gpu_statuses(Scene(report(), {"ab": GPU}, crowd[:1]))
+    (crowded,) = reports.gpu_statuses(Scene(report(), {"ab": GPU}, crowd))
+
+    assert alone.slots[0].masks == ("15:7fff", "30:3fffffff", "45:1fffffffffff")
+    assert {slot.masks for slot in crowded.slots} == {("15:7fff",)}
+
+
 def test_a_gpu_without_a_shape_is_left_out() -> None:
     assert reports.gpu_statuses(Scene(report(), {}, [seen()])) == ()
     assert reports.gpu_statuses(Scene(None, {"ab": GPU}, [seen()])) == ()
@@ -85,7 +106,7 @@ def test_only_figures_may_wait(make: Make) -> None:
 
     assert reports.without_figures(base) == reports.without_figures(moved)
     assert reports.without_figures(base) != reports.without_figures(other)
-    assert reports.figures_of(moved) == {"x0 p95": 5, "x0 kernels": 5, "x0 hops": 5}
+    assert reports.figures_of(moved) == {"x0 mean": 5, "x0 p95": 5, "x0 kernels": 5, "x0 hops": 5}
 
 
 def gpu(*slots: SlotStatus, **changes: Any) -> GpuStatus:
