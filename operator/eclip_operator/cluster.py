@@ -63,11 +63,15 @@ class Cluster:
                 return None
             raise
 
-    async def names(self, path: str) -> set[tuple[str, str]]:
-        """Namespace (or nothing) and name of all objects of a list. ApiError."""
+    async def metadata(self, path: str) -> list[Object]:
+        """Of all objects of a list their metadata alone, from the API server's cache. ApiError."""
         metadata_only = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
         found = await self._request("GET", path, {"resourceVersion": "0"}, accept=metadata_only)
-        return {(one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in found["items"] or ()}
+        return [one["metadata"] for one in found["items"] or ()]
+
+    async def names(self, path: str) -> set[tuple[str, str]]:
+        """Namespace (or nothing) and name of all objects of a list. ApiError."""
+        return {(one.get("namespace", ""), one["name"]) for one in await self.metadata(path)}
 
     async def watch(self, path: str, since: str, **query: str) -> AsyncIterator[Object]:
         """Events of a list from a resource version on, until the API server ends the stream. ApiError."""

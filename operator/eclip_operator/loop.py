@@ -32,8 +32,8 @@ START_LIMIT_S = 30.0
 """The same while the operator has just started, and may not know much yet."""
 FIGURES_S = 30.0
 """How often figures alone reach a policy."""
-PODS_READ_S = 600.0
-"""Labels of a pod may have changed: it is read again once in this time."""
+LABELS_S, LABELS_SHARE = 15.0, 0.02
+"""Labels of pods may have changed: they are listed this often, but for no more than this share of the time."""
 LISTS = {
     "ColocationPolicy": f"{GROUP}/colocationpolicies",
     "KernelProfile": f"{GROUP}/kernelprofiles",
@@ -69,7 +69,6 @@ class Operator:
         self._writer = Writer(cluster, self.mind.table, self.mind.tables, self.see_written)
         self._reading: dict[PodKey, asyncio.Task[None]] = {}
         self._readers = asyncio.Semaphore(POD_READERS)
-        self._read_at: dict[PodKey, float] = {}
         self._judged = 0.0
         self._seen: set[tuple[str, str, str]] = set()
         self._retention = Retention({})
@@ -86,7 +85,8 @@ class Operator:
             group.create_task(self._think())
             group.create_task(self._every(FIGURES_S, self._refresh))
             group.create_task(self._every(min(5.0, self._kept_s / 4), self._collect))
-            group.create_task(self._every(1.0, self._read_again))
+            group.create_task(self._every(1.0, self._look_after))
+            group.create_task(self._relabel())
             group.create_task(self._every(SWEEP_S, self._sweep))
 
     def wake(self) -> None:
@@ -199,7 +199,6 @@ class Operator:
             async with self._readers:
                 raw = await self._cluster.get(f"/api/v1/namespaces/{key.namespace}/pods/{key.name}")
             self.mind.put_pod(key, reading.pod(raw) if raw else None)
-            self._read_at[key] = time.monotonic()
         except ApiError as error:
             log.warning("%s; tried again in 1 s", error)
             await asyncio.sleep(1.0)
@@ -231,16 +230,33 @@ class Operator:
         self.mind.refresh()
         self.wake()
 
-    async def _read_again(self) -> None:
+    async def _relabel(self) -> None:
+        """Sees new labels of pods that sit in slots, without a watch on all pods: by lists of their metadata."""
+        while True:
+            started = time.monotonic()
+            for namespace in sorted({key.namespace for key, pod in self.mind.pods.items() if pod}):
+                try:
+                    self._see_labels(namespace, await self._cluster.metadata(f"/api/v1/namespaces/{namespace}/pods"))
+                except ApiError as error:
+                    log.warning("%s; tried again in %g s", error, LABELS_S)
+            await asyncio.sleep(max(LABELS_S, (time.monotonic() - started) / LABELS_SHARE))
+
+    def _see_labels(self, namespace: str, listed: list[Object]) -> None:
+        found = {one["name"]: one for one in listed}
+        for key, pod in [item for item in self.mind.pods.items() if item[0].namespace == namespace]:
+            metadata = found.get(key.name)
+            if pod and metadata and metadata["uid"] == pod.uid:
+                self.mind.put_pod(key, reading.relabelled(pod, metadata))
+            elif pod:
+                self._read(key)
+        if self.mind.stale:
+            self.wake()
+
+    async def _look_after(self) -> None:
         if not self.mind.stale:
             self.beat = time.monotonic()
         self.mind.forget()
         self._miss()
-        self._read_at = {key: at for key, at in self._read_at.items() if key in self.mind.pods}
-        oldest = sorted(self._read_at.items(), key=lambda item: item[1])
-        due = [key for key, at in oldest if time.monotonic() - at > PODS_READ_S]
-        for key in due[: 1 + len(oldest) // int(PODS_READ_S / 2)]:
-            self._read(key)
         self._gauge()
 
     def _gauge(self) -> None:

@@ -75,10 +75,18 @@ def pod(raw: Raw) -> Pod | None:
     """A Pod; None if it has ended, and holds nothing any more."""
     if raw.get("status", {}).get("phase") in ("Succeeded", "Failed"):
         return None
-    metadata = raw["metadata"]
+    return _pod(raw["metadata"], raw["spec"].get("nodeName", ""))
+
+
+def relabelled(known: Pod, metadata: Raw) -> Pod:
+    """A pod that is known, by its metadata as they are now: on which node it is never changes."""
+    return _pod(metadata, known.node)
+
+
+def _pod(metadata: Raw, node: str) -> Pod:
     return Pod(
         uid=metadata["uid"],
-        node=raw["spec"].get("nodeName", ""),
+        node=node,
         labels=tuple(sorted((metadata.get("labels") or {}).items())),
         profiling=(metadata.get("annotations") or {}).get(names.ANNOTATION_PROFILE),
     )

@@ -267,6 +267,17 @@ def test_a_second_run_on_a_finished_cluster_writes_nothing(bare: BareApi, api: A
         assert versions() == before
 
 
+def test_new_labels_of_a_running_pod_are_seen_soon(api: Api, operator: OperatorProcess) -> None:
+    populate(api, "thirteenth")
+    put(api, policy("p", "thirteenth", [workload("alexnet", "alexnet-b8")]))
+    until("the node is programmed", lambda: modes(api, "thirteenth") == ["Enforce"] * 2, within=SOON_S)
+
+    for app, wanted in (("other", ["Unmasked", "Enforce"]), ("alexnet", ["Enforce"] * 2)):
+        body = {"metadata": {"labels": {"app": app}}}
+        api.request("PATCH", "/api/v1/namespaces/thirteenth/pods/one", body, "application/merge-patch+json")
+        until(f"it counts as {app}", lambda w=wanted: modes(api, "thirteenth") == w, within=SOON_S)
+
+
 def test_a_node_whose_agent_is_gone_is_unknown_until_the_agent_is_back(bare: BareApi, api: Api, tmp_path: Path) -> None:
     populate(api, "twelfth", ("one",))
     namespace(api, "release")
