@@ -1,89 +1,123 @@
 """The chart is upgraded, rolled back, uninstalled and installed again while programs share a GPU: they run on."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
 
+from kube import older, release
+from kube.cluster import Cluster
 from kube.commands import until
 from kube.installation import NAMESPACE, RELEASE, VALUES, Installation
 from kube.release import CHART
 from kube.sharing import MATES, Sharing, enforced, sharing
 from kube.watching import watch
-from kube.workload_pods import reference
+from kube.workload_pods import Pods, reference
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1200)
 PATIENCE_S = 120.0
 STANDSTILL_S = 60.0
 """More than a small machine takes from a program while it starts all containers anew, less than one that hangs."""
+NEWCOMER = "alexnet-4"
+SHARES = {older.VERSION: 6, release.version(): 4}
 
 
-@pytest.fixture(scope="module")
-def shared(installation: Installation) -> Iterator[Sharing]:
-    with sharing(installation) as made:
-        yield made
+@pytest.fixture
+def before(cluster: Cluster, installation: Installation, tmp_path: Path) -> Iterator[Path]:
+    """The chart of a release before this one, which is in force: other versions of chart, library and tables, other
+    shares, and one field less in a CRD. This one is in force again afterwards."""
+    cluster.load(older.archive())
+    chart = older.chart(tmp_path / "eclip")
+    upgrade(installation, chart, older.VERSION)
+    yield chart
+    upgrade(installation, CHART, release.version())
 
 
-@pytest.fixture(scope="module")
-def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The chart as a release before this one might have been: another version, one field less in a CRD."""
-    folder = tmp_path_factory.mktemp("older") / "eclip"
-    shutil.copytree(CHART, folder)
-    chart = yaml.safe_load((folder / "Chart.yaml").read_text())
-    (folder / "Chart.yaml").write_text(yaml.safe_dump({**chart, "version": "0.0.9"}))
-    (path,) = (folder / "files" / "crds").glob("*colocationpolicies*")
-    crd = yaml.safe_load(path.read_text())
-    workload = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["workloads"]
-    del workload["items"]["properties"]["container"]
-    path.write_text(yaml.safe_dump(crd))
-    return folder
+def upgrade(installation: Installation, chart: Path, version: str) -> None:
+    shares = SHARES[version]
+    # New pods on all nodes, also where only the shares differ.
+    values = {"node": {"podAnnotations": {"shares": str(shares)}}, "nodeConfigs": {"default": {"shares": shares}}}
+    installation.helm("upgrade", RELEASE, chart, "--wait", "--timeout=180s", values={**VALUES, **values})
+    await_shares(installation, shares)
 
 
-def allocations(installation: Installation, shared: Sharing) -> dict[str, str]:
-    slots = installation.slots(shared.node)
-    return {name: slots[name]["allocation"] for name in MATES if name in slots}
+def await_shares(installation: Installation, wanted: int) -> None:
+    def offered() -> set[int]:
+        nodes = installation.access.get("nodes")["items"]
+        return {int(node["status"]["allocatable"]["eclip.dev/gpu-share"]) for node in nodes}
+
+    until(f"{wanted} shares", lambda: offered() == {wanted}, within=PATIENCE_S)
 
 
-def shares(installation: Installation, node: str) -> int:
-    return int(installation.access.get("node", node)["status"]["allocatable"]["eclip.dev/gpu-share"])
+def states(installation: Installation, node: str) -> dict[str, tuple[str, str]]:
+    """State and reason of each pod's slot."""
+    return {name: (slot["state"], slot.get("reason", "")) for name, slot in installation.slots(node).items()}
 
 
-def test_upgrade_and_rollback_leave_programs_as_they_are(
-    installation: Installation, shared: Sharing, older: Path
-) -> None:
-    before = allocations(installation, shared)
-    with watch(installation, shared.node) as watching:
+def library(pods: Pods, name: str) -> str:
+    """Version of the library that a pod was started with: the folder that it is mounted from."""
+    (line,) = pods.enter(name, "grep", "libeclip_hip.so", "/proc/1/mountinfo").splitlines()
+    return line.split()[3].rpartition("/")[0].rpartition("/")[2].partition("-")[0]
+
+
+def by_allocation(slots: dict[str, dict[str, Any]], field: str) -> dict[str, Any]:
+    return {name: slots[name][field] for name in MATES}
+
+
+def test_upgrade_and_rollback_leave_programs_as_they_are(installation: Installation, before: Path) -> None:
+    current = ("Enforced", ""), ("NotEnforced", "VersionMismatch")
+    with sharing(installation) as shared, watch(installation, shared.node) as watching:
+        pods, node = shared.pods, shared.node
+        under = installation.slots(node)
         watching.until("three programs are seen", lambda seen: len(seen.generations) >= len(MATES), within=PATIENCE_S)
-        for chart, more, offered in ((older, {"nodeConfigs": {"default": {"shares": 6}}}, 6), (CHART, {}, 4)):
-            values = {**VALUES, **more, "node": {"podAnnotations": {"shares": str(offered)}}}
-            installation.helm("upgrade", RELEASE, chart, "--wait", "--timeout=180s", values=values)
-            until(f"{offered} shares", lambda n=offered: shares(installation, shared.node) == n, within=PATIENCE_S)
-            until("all are enforced", lambda: enforced(installation, shared.node), within=PATIENCE_S)
-            assert allocations(installation, shared) == before
+
+        upgrade(installation, CHART, release.version())
+        pods.start(NEWCOMER, "alexnet", node, "--seconds", "3600")
+        in_force, differs = current
+        expected = {NEWCOMER: in_force, **dict.fromkeys(MATES, differs)}
+        until("tables of the new release reach its pods alone", lambda: states(installation, node) == expected,
+              within=PATIENCE_S)  # fmt: skip
+        upgraded = installation.slots(node)
+        assert {name: library(pods, name) for name in (*MATES, NEWCOMER)} == {
+            NEWCOMER: release.version(), **dict.fromkeys(MATES, older.VERSION)
+        }  # fmt: skip
+        for field in ("allocation", "masks"):  # the plan that they had
+            assert by_allocation(upgraded, field) == by_allocation(under, field)
+
         installation.helm("rollback", RELEASE, "--wait", "--timeout=180s")
-        until("6 shares", lambda: shares(installation, shared.node) == 6, within=PATIENCE_S)
-        until("all are enforced", lambda: enforced(installation, shared.node), within=PATIENCE_S)
-        assert allocations(installation, shared) == before
+        await_shares(installation, SHARES[older.VERSION])
+        expected = {NEWCOMER: differs, **dict.fromkeys(MATES, in_force)}
+        until("tables of the old release reach its pods alone", lambda: states(installation, node) == expected,
+              within=PATIENCE_S)  # fmt: skip
+        assert by_allocation(installation.slots(node), "allocation") == by_allocation(under, "allocation")
         assert watching.longest() <= STANDSTILL_S
+        for name in (*MATES, NEWCOMER):
+            check(pods, name)
 
 
-def test_what_runs_outlives_the_release_and_the_next_one_adopts_it(installation: Installation, shared: Sharing) -> None:
-    before = allocations(installation, shared)
-    with watch(installation, shared.node) as watching:
+def test_what_runs_outlives_the_release_and_the_next_one_adopts_it(
+    installation: Installation, sharing: Sharing
+) -> None:
+    under = installation.slots(sharing.node)
+    with watch(installation, sharing.node) as watching:
         watching.until("three programs are seen", lambda seen: len(seen.generations) >= len(MATES), within=PATIENCE_S)
         installation.helm("uninstall", RELEASE, "--wait", "--timeout=120s")
         until("its pods are gone", lambda: not installation.access.get("pods", "-n", NAMESPACE)["items"], within=90.0)
-        assert all(shared.pods.phase(name) == "Running" for name in MATES)
+        assert all(sharing.pods.phase(name) == "Running" for name in MATES)
 
         installation.install()
 
-        until("all are enforced", lambda: enforced(installation, shared.node), within=PATIENCE_S)
+        until("all are enforced", lambda: enforced(installation, sharing.node), within=PATIENCE_S)
         assert watching.longest() <= STANDSTILL_S
-    assert allocations(installation, shared) == before
+    assert by_allocation(installation.slots(sharing.node), "allocation") == by_allocation(under, "allocation")
     for name in MATES:
-        report = shared.pods.stop(name)
-        assert report["checksumMismatches"] == 0
-        assert report["checksum"] == reference("alexnet", int(report["requests"]))
-        assert shared.pods.restarts(name) == 0
+        check(sharing.pods, name)
+
+
+def check(pods: Pods, name: str) -> None:
+    """Ends a program: all its results are right, and it was never restarted."""
+    report = pods.stop(name)
+    assert report["checksumMismatches"] == 0
+    assert report["checksum"] == reference("alexnet", int(report["requests"]))
+    assert pods.restarts(name) == 0

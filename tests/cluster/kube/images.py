@@ -74,12 +74,12 @@ def archive(name: str) -> Path:
     return kept
 
 
-def together(archives: Iterable[Path]) -> Path:
-    """One archive of several, in which a layer that they share is there once."""
+def together(name: str, archives: Iterable[Path]) -> Path:
+    """One archive of several, in which a layer that they share is there once. The last one of a name is kept."""
     given = list(archives)
     key = hashlib.sha256("".join(one.name for one in given).encode()).hexdigest()[:16]
-    file = cache() / "archives" / f"together-{key}.tar"
-    for older in file.parent.glob("together-*.tar"):
+    file = cache() / "archives" / f"{name}-{key}.tar"
+    for older in file.parent.glob(f"{name}-*.tar"):
         if older != file:
             older.unlink(missing_ok=True)
 

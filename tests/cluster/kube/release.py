@@ -29,4 +29,4 @@ def archive() -> Path:
     for name in NAMES:
         arguments = {"NODE_IMAGE": image("node")} if name == "emulator" else {}
         images.build(image(name), ROOT / "images" / name / "Dockerfile", ROOT / "build" / "images", **arguments)
-    return images.together(images.archive(image(name)) for name in NAMES)
+    return images.together("release", (images.archive(image(name)) for name in NAMES))
