@@ -14,6 +14,19 @@ PROFILED_PODS = names.LABEL_PROFILE
 """Only pods with this label are watched; the others are read one by one when a node names them."""
 
 
+class NoDifferences(kopf.DiffBaseStorage):
+    """Nobody asks what has changed of an object: kopf need not copy every one it sees in order to know."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        return None
+
+
 def registry(operator: Operator) -> kopf.OperatorRegistry:
     """All handlers, with the operator that they tell."""
     handlers = kopf.OperatorRegistry()
@@ -42,6 +55,7 @@ def _teller(operator: Operator) -> Callable[..., Any]:
 
 def _configure(settings: kopf.OperatorSettings, **_: Any) -> None:
     settings.posting.enabled = False
+    settings.persistence.diffbase_storage = NoDifferences()
     settings.watching.label_selectors["pods"] = PROFILED_PODS
     # A thousand nodes report at their own pace: no need to keep a worker for each of them.
     settings.queueing.idle_timeout = 1.0

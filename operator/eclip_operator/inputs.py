@@ -140,6 +140,11 @@ class NodeReport:
     lost: bool = False
     """Whether it says, by our own word, that its agent is lost."""
 
+    @property
+    def pods(self) -> frozenset[PodKey]:
+        """All that it names."""
+        return frozenset(occupant.key for gpu in self.gpus for occupant in gpu.occupants)
+
 
 @dataclass(frozen=True, slots=True)
 class KubeNode:

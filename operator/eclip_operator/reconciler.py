@@ -4,7 +4,7 @@ Level-triggered: what it asks for depends on the inputs that it has been given l
 remembers which nodes and policies a change can have touched, so that a thousand quiet nodes cost nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
@@ -93,6 +93,8 @@ class Reconciler:
     """Nodes whose agent's pod is gone or not ready. None: nobody knows yet, and what the objects say holds."""
     _intents: dict[str, Intent] = field(default_factory=dict)
     _facts: dict[str, tuple[Fact, ...]] = field(default_factory=dict)
+    _homes: dict[PodKey, set[str]] = field(default_factory=dict)
+    """Nodes that name a pod."""
     _stale_nodes: set[str] = field(default_factory=set)
     _stale_policies: set[Ref] = field(default_factory=set)
     _moved: set[str] = field(default_factory=set)
@@ -177,7 +179,16 @@ class Reconciler:
         """A node's object as it is now; None: it is gone."""
         old = self.reports.get(name)
         _put(self.reports, name, report)
-        (self._moved if old == report else self._stale_nodes).add(name)
+        if old == report:
+            self._moved.add(name)
+            return
+        for key in old.pods if old else ():
+            self._homes[key].discard(name)
+            if not self._homes[key]:
+                del self._homes[key]
+        for key in report.pods if report else ():
+            self._homes.setdefault(key, set()).add(name)
+        self._stale_nodes.add(name)
 
     def put_node(self, name: str, node: KubeNode | None) -> None:
         """A Node as it is now; None: it is gone."""
@@ -197,7 +208,7 @@ class Reconciler:
         if key in self.pods and self.pods[key] == pod:
             return
         self.pods[key] = pod
-        self._stale_nodes.update(self._nodes_with(lambda occupant: occupant == key))
+        self._stale_nodes.update(self._homes.get(key, ()))
 
     def put_outcome(self, question: Question, outcome: Outcome) -> None:
         """A question was answered."""
@@ -253,8 +264,7 @@ class Reconciler:
 
     def forget(self) -> None:
         """Drop pods that no node names any more, and the oldest of the plans that no node asks for."""
-        held = {occupant.key for report in self.reports.values() for gpu in report.gpus for occupant in gpu.occupants}
-        self.pods = {key: pod for key, pod in self.pods.items() if key in held}
+        self.pods = {key: pod for key, pod in self.pods.items() if key in self._homes}
         asked = self.asked
         idle = [key for key in self.outcomes if key not in asked]
         for key in idle[:-IDLE_PLANS]:
@@ -330,12 +340,9 @@ class Reconciler:
         _put(self._facts, name, new or None)
 
     def _touch_namespace(self, namespace: str) -> None:
-        self._stale_nodes.update(self._nodes_with(lambda key: key.namespace == namespace))
-
-    def _nodes_with(self, wanted: Callable[[PodKey], bool]) -> Iterator[str]:
-        for name, report in self.reports.items():
-            if any(wanted(occupant.key) for gpu in report.gpus for occupant in gpu.occupants):
-                yield name
+        for key, names in self._homes.items():
+            if key.namespace == namespace:
+                self._stale_nodes |= names
 
 
 def _agent_write(report: NodeReport, now: datetime, *, lost: bool) -> AgentWrite:
