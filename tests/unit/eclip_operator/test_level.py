@@ -124,6 +124,30 @@ def test_figures_reach_the_policy_when_they_are_asked_for(new_stage, make_policy
     assert [event.reason for event in stage.events if event.reason in ("Met", "Missed")] == ["Met", "Missed"]
 
 
+def test_a_pod_with_other_labels_touches_the_node_that_names_it_and_no_other(
+    new_stage, make_policy, make_profile, make_workload
+):
+    stage = new_stage()
+    stage.put(make_profile("alex"), make_policy("p", make_workload("a", ("alex",))))
+    for node in ("n", "m"):
+        stage.node(node, f"{node == 'n':d}a")
+        stage.pod(f"a-{node}", node, f"{node == 'n':d}a")
+    stage.settle()
+    (key,) = stage.mind.pod_keys("team", "a-n")
+    known = stage.mind.pods[key]
+
+    stage.mind.put_pod(key, reading.relabelled(known, {"uid": known.uid, "labels": {"app": "other"}}))
+
+    assert stage.mind.stale_nodes == 1
+    stage.settle()
+    assert [slot["mode"] for slot in (stage.slots("n")["a-n"], stage.slots("m")["a-m"])] == ["Unmasked", "Enforce"]
+
+    stage.leave("a-n", "n")
+    stage.settle()
+    stage.mind.put_pod(key, known)
+    assert stage.mind.stale_nodes == 0
+
+
 def test_measured_slowdown_is_mean_time_over_time_alone(new_stage, make_policy, make_profile, make_workload):
     stage = new_stage()
     stage.put(make_profile("alex"), make_policy("p", make_workload("a", ("alex",))))
