@@ -84,12 +84,10 @@ def relabelled(known: Pod, metadata: Raw) -> Pod:
 
 
 def _pod(metadata: Raw, node: str) -> Pod:
-    return Pod(
-        uid=metadata["uid"],
-        node=node,
-        labels=tuple(sorted((metadata.get("labels") or {}).items())),
-        profiling=(metadata.get("annotations") or {}).get(names.ANNOTATION_PROFILE),
-    )
+    labels = metadata.get("labels") or {}
+    # Without the label nobody would tell when the annotation goes.
+    wish = (metadata.get("annotations") or {}).get(names.ANNOTATION_PROFILE) if names.LABEL_PROFILE in labels else None
+    return Pod(uid=metadata["uid"], node=node, labels=tuple(sorted(labels.items())), profiling=wish)
 
 
 def agent(raw: Raw) -> str | None:

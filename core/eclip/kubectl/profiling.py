@@ -84,7 +84,8 @@ def _ask(wish: Wish, kubectl: Kubectl) -> None:
 def _take_back(wish: Wish, kubectl: Kubectl) -> None:
     pod = wish.place.status.pod
     assert pod
-    for verb, key in (("label", names.LABEL_PROFILE), ("annotate", names.ANNOTATION_PROFILE)):
+    # The label last: by it the operator watches the pod.
+    for verb, key in (("annotate", names.ANNOTATION_PROFILE), ("label", names.LABEL_PROFILE)):
         with suppress(EclipError):  # the pod may be gone, and with it the wish
             kubectl.run(verb, "pod", pod.name, f"--namespace={pod.namespace}", f"{key}-")
 
@@ -121,15 +122,16 @@ def _await(
     kubectl: Kubectl,
     progress: Callable[[int], None],
 ) -> str:
-    deadline = time.monotonic() + wish.patience_s
+    deadline, begun = time.monotonic() + wish.patience_s, False
     while True:
         state, percent, text = found = _read(reader, kubectl)
-        # What an earlier run left is not ours.
-        if found != before and state == "complete":
+        # What an earlier run left is not ours, but ours may end with the same words.
+        begun = begun or found != before
+        if begun and state == "complete":
             return text
-        if found != before and state == "failed":
+        if begun and state == "failed":
             raise EclipError(f"pod {wish.place.pod}: cannot be profiled: {printable(text)}")
-        progress(percent if found != before else 0)
+        progress(percent if begun else 0)
         if time.monotonic() > deadline:
             raise EclipError(f"pod {wish.place.pod}: {_stuck(wish, kubectl, percent)}")
         time.sleep(POLL_S)

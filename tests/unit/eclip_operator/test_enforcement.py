@@ -188,8 +188,19 @@ def test_a_shared_profile_is_taken_beside_busy_mates_and_a_mate_that_wakes_up_en
     assert masked.settle().slots("n")["a-1"]["mode"] == "Profile"
 
 
-def ask(stage, name, how):
-    """The annotation that `kubectl eclip profile` sets."""
+def test_a_wish_without_the_label_that_it_is_watched_by_is_none(masked):
+    """Whoever takes the label away first has nobody told of the annotation's end."""
+    ask(masked, "a-1", "shared")
+    assert masked.settle().slots("n")["a-1"]["mode"] == "Profile"
+
+    ask(masked, "a-1", "shared", label=False)
+
+    assert masked.settle().slots("n")["a-1"]["mode"] != "Profile"
+
+
+def ask(stage, name, how, *, label=True):
+    """The annotation and the label that `kubectl eclip profile` sets."""
     pod = stage.objects["Pod", "team", name]
-    annotations = {"eclip.dev/profile": how} if how else {}
-    stage.put({**pod, "metadata": {**pod["metadata"], "annotations": annotations}})
+    wish = {"eclip.dev/profile": how} if how else {}
+    labels = {key: value for key, value in pod["metadata"].get("labels", {}).items() if key != "eclip.dev/profile"}
+    stage.put({**pod, "metadata": {**pod["metadata"], "annotations": wish, "labels": labels | (wish if label else {})}})

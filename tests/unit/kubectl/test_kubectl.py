@@ -127,8 +127,8 @@ def test_a_profile_is_asked_for_read_checked_applied_and_the_wish_taken_back(
     assert [words for words in cluster.asked if words[0] in ("annotate", "label")] == [
         ["annotate", "pod", "web", "--namespace=team", "--overwrite", "eclip.dev/profile=exclusive"],
         ["label", "pod", "web", "--namespace=team", "--overwrite", "eclip.dev/profile=exclusive"],
-        ["label", "pod", "web", "--namespace=team", "eclip.dev/profile-"],
         ["annotate", "pod", "web", "--namespace=team", "eclip.dev/profile-"],
+        ["label", "pod", "web", "--namespace=team", "eclip.dev/profile-"],
     ]
     assert next(words for words in cluster.asked if words[0] == "exec")[1:] == [
         "eclip-node-x", "--namespace=eclip", "--container=agent", "--", "eclip-node-agent", "--state=/srv/eclip",
@@ -163,7 +163,18 @@ def test_what_an_earlier_run_left_is_not_taken_for_the_profile(
     assert "no sequence of kernels repeats" in said
     assert "\x1b" not in said
     assert cluster.applied == []
-    assert cluster.asked[-1][0] == "annotate"
+    assert cluster.asked[-1][0] == "label"
+
+
+def test_a_profile_may_say_the_same_as_the_one_before(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready_to_profile(cluster, monkeypatch, cluster.slot(0, "web"))
+    same = f"complete 100\n{cluster.measured()}"
+    cluster.says(same, same, "measuring 10\n", same)
+
+    assert kubectl_main(["profile", "web", "--patience", "1"]) == 0
+    assert len(cluster.applied) == 1
 
 
 def test_a_profile_that_is_none_is_refused_and_the_wish_taken_back(
