@@ -139,7 +139,7 @@ def _points(part: Terms) -> native.Points:
     return native.Points(
         *(native.address(array) for array in (part.time, part.share, part.toll, part.further, part.masked)),
         worker.factor,
-        worker.weight * worker.base_micros,
+        worker.worth,
         worker.kernels,
         math.inf if worker.latency_micros is None else worker.latency_micros,
     )

@@ -9,9 +9,10 @@ class Effort:
 
     gap: float = 1e-9
     """Good enough: relative difference of objective and lower bound."""
-    merged_gap: float = 5e-4
-    """The same where hops have no classes: their price differs within a node, which leaves a little open anyway."""
-    front_labels: int = 3_000_000
+    large_gap: float = 5e-4
+    """The same for long requests where closing the rest takes longest: without a switch budget, beside latency
+    objectives, and for objectives that divide by times."""
+    front_labels: int = 6_000_000
     """Partial paths that an exact front may cost, per set of sizes; about 2 ns each. Else prices are swept."""
     nodes: int = 200
     stored: int = 1_000_000

@@ -50,7 +50,7 @@ def evaluate(problem: Problem, choices: Sequence[Choice]) -> Evaluation:
     """Computes times, objective and violated constraints of one size per kernel and worker."""
     averages = [_average(worker, choice) for worker, choice in zip(problem.workers, choices, strict=True)]
     slowdown = 1.0 + alpha(problem, averages)
-    further = sum(len(np.unique(choice)) - 1 for choice in choices)
+    further = sum(len(_in_use(choice)) - 1 for choice in choices)
     parts = tuple(
         _worker(problem, worker, choice, slowdown, further)
         for worker, choice in zip(problem.workers, choices, strict=True)
@@ -87,12 +87,16 @@ def switches(choice: Choice) -> int:
     return int(np.count_nonzero(choice[1:] != choice[:-1]))
 
 
+def _in_use(choice: Choice) -> tuple[int, ...]:
+    return tuple(np.flatnonzero(np.bincount(choice)).tolist())
+
+
 def _average(worker: Worker, choice: Choice) -> float:
     return float(np.asarray(worker.sizes)[choice].sum()) / worker.kernels
 
 
 def _worker(problem: Problem, worker: Worker, choice: Choice, slowdown: float, further: int) -> WorkerEvaluation:
-    used = tuple(int(size) for size in np.unique(choice))
+    used = _in_use(choice)
     solo = float(worker.times[np.arange(worker.kernels), choice].sum())
     changes = switches(choice)
     wrap = bool(choice[0] != choice[-1])

@@ -46,7 +46,7 @@ def rates(program: pulp.LpProblem, problem: Problem, mix: list[Chosen], largest_
             request += problem.stream_micros * own.worker.kernels * pulp.lpSum(further)
         # Divided by `fastest`, so that the solver's tolerance means the same for all.
         program += request * (1.0 / fastest) <= 1.0
-        done.append(own.worker.weight * own.worker.base_micros / fastest * v)
+        done.append(own.worker.worth / fastest * v)
     return pulp.lpSum(done)
 
 

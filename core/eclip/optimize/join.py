@@ -6,26 +6,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from eclip.optimize import bounds
-from eclip.optimize.bounds import Node
 from eclip.optimize.combinations import Best, Combinations, Ends
 from eclip.optimize.mix import Terms, slowdown, stream_cost
+from eclip.optimize.nodes import Node
 from eclip.optimize.paths import Floats
 from eclip.optimize.points import Ints
 from eclip.optimize.problem import Objective, Problem
 
 
 def join(
-    problem: Problem, mix: list[Terms], node: Node, incumbent: Best, *, limit: float, stored: int, most: int
+    problem: Problem, mix: list[Terms], node: Node, incumbent: Best, *, reach: float, stored: int, most: int
 ) -> tuple[Best, bool]:
-    """The best combination of total cost <= limit, or the incumbent; and whether all were looked at.
+    """The best combination in reach of an objective, or the incumbent; and whether all in reach were looked at.
 
     Gives up when more than `most` would have to be looked at, or more than `stored` of some of the workers kept.
     """
-    inside = [np.flatnonzero(bounds.inside(problem, part, node)) for part in mix]
+    inside = [
+        np.flatnonzero(bounds.inside(problem, part, node, span)) for part, span in zip(mix, node.ranges, strict=True)
+    ]
     if not all(len(index) for index in inside):
         return incumbent, True
     parts = [part.take(index) for part, index in zip(mix, inside, strict=True)]
-    best, complete = _Join(problem, parts, node, limit).run(incumbent, stored, most)
+    best, complete = _Join(problem, parts, node, reach).run(incumbent, stored, most)
     if best is incumbent:
         return incumbent, complete
     points = tuple(int(index[point]) for index, point in zip(inside, best.points, strict=True))
@@ -62,10 +64,10 @@ def exhaust(node: Node, incumbent: Best, join_up_to: JoinUpTo, *, patient: bool)
 
 
 class _Join:
-    def __init__(self, problem: Problem, mix: list[Terms], node: Node, limit: float) -> None:
+    def __init__(self, problem: Problem, mix: list[Terms], node: Node, reach: float) -> None:
         self._problem, self._mix, self._node = problem, mix, node
         bound = bounds.take_apart(problem, mix, node)
-        self._left = limit - bound.constant
+        self._left = bound.most(reach)
         kept = [
             np.flatnonzero((cost + rest <= self._left) & np.isfinite(cost + rest))
             for cost, rest in zip(bound.costs, bound.rest, strict=True)

@@ -5,19 +5,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from eclip.optimize import fronts, mix
-from eclip.optimize.bounds import Node
+from eclip.optimize import bounds, fronts, mix
 from eclip.optimize.effort import Effort
 from eclip.optimize.fronts import Prices
+from eclip.optimize.nodes import Node
 from eclip.optimize.paths import Floats
 from eclip.optimize.points import Front, Points
 from eclip.optimize.problem import Problem, Worker
 
-STEPS = (1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)
-"""Slowdowns at which the sum of shares is cut into the first nodes."""
-
 PRICES = np.concatenate([[0.0], np.geomspace(0.03, 30.0, 11)])
 """Of a first sweep, in units of a kernel's mean time over the GPU's CUs."""
+
+NEAR = 1e-3
+"""Of a node's corners those count as cheapest that cost so little more, as a part of the dearest's."""
 
 FINE_PRICES = np.geomspace(3e-4, 30.0, 50)
 """The same for workers with a latency objective, which may have to pay for time nearly alone."""
@@ -33,7 +33,7 @@ class Offers:
         self._corners: dict[tuple[int, float], mix.Terms] = {}
         identities = [_identity(worker) for worker in problem.workers]
         self.kinds = [identities.index(identity) for identity in identities]
-        self._equals = _equals(problem.workers, self.kinds)
+        self.equals = _equals(problem.workers, self.kinds)
         found = {
             kind: fronts.exact_front(problem, problem.workers[kind], effort.front_labels)
             or self._swept(kind, 1.0).swept()
@@ -53,10 +53,15 @@ class Offers:
 
     def look_closer(self, nodes: Sequence[Node]) -> None:
         """Sweeps again, at prices near those that matter to these nodes."""
-        paid = [node.price / float(mix.slowdown(self._problem, node.low)) for node in nodes]
-        for worker, kind in zip(self._problem.workers, self.kinds, strict=True):
-            unit = worker.factor * worker.kernels * self._problem.compute_units
-            self._closer[kind] = np.geomspace(0.85 * min(paid) / unit, 1.2 * max(paid) / unit, 16)
+        slopes: dict[int, list[float]] = {kind: [] for kind in self.kinds}
+        for node in nodes:
+            corners = bounds.within(self._problem, self.corners(node), node)
+            costs = bounds.take_apart(self._problem, corners, node).costs
+            for worker, kind, part, cost in zip(self._problem.workers, self.kinds, corners, costs, strict=True):
+                time = part.time[cost <= cost.min() + NEAR * float(np.ptp(cost))]
+                slopes[kind].extend(bounds.steepness(self._problem, worker, node, time))
+        for kind, steep in slopes.items():
+            self._closer[kind] = np.geomspace(0.85 * min(steep), 1.2 * max(steep), 16)
         self._prices.clear()
         self._corners.clear()
         swept = {
@@ -73,9 +78,9 @@ class Offers:
         self.add(found)
 
     def add(self, found: Sequence[Points]) -> None:
-        """Adds points by worker, behind those that are known: their indices keep their meaning."""
+        """Adds points of swept fronts, by worker, behind those that are known: their indices keep their meaning."""
         self.fronts = [
-            replace(front, points=Points.join([front.points, points])) if len(points) else front
+            replace(front, points=Points.join([front.points, points])) if len(points) and not front.exact else front
             for front, points in zip(self.fronts, found, strict=True)
         ]
         self.points = self._terms(self.fronts)
@@ -84,19 +89,17 @@ class Offers:
         """Equal workers share one object: what follows from it is computed once."""
         own = {
             worker: mix.terms(self._problem, self._problem.workers[worker], of[worker], of[worker].points)
-            for worker in dict.fromkeys(self._equals)
+            for worker in dict.fromkeys(self.equals)
         }
-        return [own[worker] for worker in self._equals]
+        return [own[worker] for worker in self.equals]
 
     def _cap(self, node: Node) -> float:
-        """A slowdown not below the node's: of wide nodes a coarse one, so that few sweeps serve many nodes."""
-        rate = float(mix.slowdown(self._problem, node.high))
-        if node.high - node.low < 0.03:
-            return float(1.004 ** np.ceil(np.log(rate) / np.log(1.004) - 1e-9))
-        return min((step for step in STEPS if step >= rate - 1e-9), default=rate)
+        """A slowdown not below the node's: of wide nodes a coarser one, so that few sweeps serve many nodes."""
+        rate, step = float(mix.slowdown(self._problem, node.high)), 1.004 if node.high - node.low < 0.03 else 1.02
+        return float(step ** np.ceil(np.log(rate) / np.log(step) - 1e-9))
 
     def _corner(self, worker: int, cap: float) -> mix.Terms:
-        worker = self._equals[worker]
+        worker = self.equals[worker]
         if (worker, cap) not in self._corners:
             corners = self._swept(self.kinds[worker], cap).corners()
             self._corners[worker, cap] = mix.terms(

@@ -91,6 +91,11 @@ class Worker:
         """What one microsecond of this worker's request adds to the sum of quotients."""
         return self.weight / self.base_micros
 
+    @property
+    def worth(self) -> float:
+        """What this worker adds to the sum of rates, times its request's microseconds."""
+        return self.weight * self.base_micros
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Problem:

@@ -1,4 +1,4 @@
-"""Branch and bound over the sum of shares; see `exact` for the outline."""
+"""Branch and bound over the shares; see `exact` for the outline."""
 
 import heapq
 import math
@@ -11,12 +11,15 @@ import numpy as np
 
 from eclip.errors import InfeasibleError
 from eclip.optimize import bounds, fronts, infeasible, join, mix
-from eclip.optimize.bounds import Node
 from eclip.optimize.combinations import Best, Combinations
 from eclip.optimize.effort import Effort
-from eclip.optimize.offers import STEPS, Offers
+from eclip.optimize.nodes import Node
+from eclip.optimize.offers import Offers
 from eclip.optimize.problem import Objective, Overlap, Problem
 from eclip.optimize.windows import Windows
+
+STEPS = (1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)
+"""Slowdowns at which the sum of shares is cut into the first nodes."""
 
 NARROW = 1e-4
 """A node of this width is not split further."""
@@ -81,11 +84,13 @@ class Search:
         )
 
     def _enough(self, incumbent: Best) -> float:
-        return incumbent.feasible * (1 - (self._effort.merged_gap if self.offers.merged else self._effort.gap))
+        hard = self._problem.objective is not Objective.FAIRNESS or self._windows.bound or self.offers.merged
+        gap = self._effort.large_gap if hard and not self.offers.exact else self._effort.gap
+        return incumbent.feasible * (1 - gap)
 
     def _close(self, node: Node, incumbent: Best) -> tuple[Best, list[Node], float]:
         """The incumbent after this node, nodes to put back, and a lower bound on what was given up."""
-        halves = self._halves(node)
+        halves = self._halves(node, incumbent)
         if self.offers.exact:
             most = self._effort.combinations if halves else self._effort.last_combinations
             incumbent, proven = join.exhaust(node, incumbent, partial(self._join, most), patient=not halves)
@@ -97,31 +102,57 @@ class Search:
         return (incumbent, halves, np.inf) if halves else (incumbent, [], proven)
 
     def _join(self, most: int, node: Node, incumbent: Best, reach: float) -> tuple[Best, bool]:
-        limit = bounds.total_below(self._problem, node, reach)
         best, complete = join.join(
-            self._problem, self.offers.points, node, incumbent, limit=limit, stored=self._effort.stored, most=most
+            self._problem, self.offers.points, node, incumbent, reach=reach, stored=self._effort.stored, most=most
         )
         if best is incumbent:
             return incumbent, complete
         return Combinations(self._problem, self.offers.points).descend(best), complete
 
-    def _halves(self, node: Node) -> list[Node]:
+    def _halves(self, node: Node, incumbent: Best) -> list[Node]:
+        """Cuts where the bound gains most; none if it would gain nothing.
+
+        Where objectives divide by times, a worker's hull may be far from its points in the middle of its range; else
+        what matters is that the slowdown varies in the node.
+        """
+        worker, share, jump = self._jump(node, incumbent)
         flat = mix.slowdown(self._problem, node.low) == mix.slowdown(self._problem, node.high)
-        if node.high - node.low < NARROW or (flat and self._problem.objective is Objective.FAIRNESS):
+        width = 0.0 if flat and self._problem.objective is not Objective.ENERGY else node.high - node.low
+        if jump > max(DETAIL, width):
+            halves = node.halves(share, worker)
+        elif width < NARROW:
             return []
-        middle = 0.5 * (node.low + node.high)
-        return [self._bounded(replace(node, high=middle)), self._bounded(replace(node, low=middle))]
+        else:
+            halves = node.halves(0.5 * (node.low + node.high))
+        return [self._bounded(half) for half in halves]
+
+    def _jump(self, node: Node, incumbent: Best) -> tuple[int, float, float]:
+        """The worker whose nearly cheapest choices lie furthest apart, the share between them, and how far."""
+        if self._problem.objective is Objective.FAIRNESS:
+            return 0, 0.0, 0.0
+        corners = bounds.within(self._problem, self.offers.corners(node), node)
+        apart = bounds.take_apart(self._problem, corners, node)
+        slack = apart.most(incumbent.target(node.lower_bound)) - sum(float(cost.min()) for cost in apart.costs)
+        near = [
+            part.share[cost <= cost.min() + max(0.0, 0.5 * slack)]
+            for part, cost in zip(corners, apart.costs, strict=True)
+        ]
+        widths = [float(np.ptp(share)) for share in near]
+        widest = int(np.argmax(widths))
+        return widest, 0.5 * float(near[widest].min() + near[widest].max()), widths[widest]
 
     def _bounded(self, node: Node) -> Node:
         prices = None if node.price == 0.0 else node.price * NEAR
+        node = node.tightened(self.offers.equals)
         return bounds.bound(self._problem, self.offers.corners(node), node, prices)
 
     def _roots(self) -> list[Node]:
-        shares = [part.share for part in self.offers.points]
-        low, high = (float(sum(extreme(share) for share in shares)) for extreme in (np.min, np.max))
+        whole = self._problem.compute_units
+        ranges = tuple((worker.sizes[0] / whole, worker.sizes[-1] / whole) for worker in self._problem.workers)
+        low, high = (sum(span[end] for span in ranges) for end in (0, 1))
         start = 0.0 if self._problem.overlap is Overlap.CORRECTED else -1.0
         edges = [low, *(step + start for step in STEPS if low < step + start < high), high]
-        return [self._bounded(Node(*edge)) for edge in (pairwise(edges) if low < high else [(low, high)])]
+        return [self._bounded(Node(*edge, ranges)) for edge in (pairwise(edges) if low < high else [(low, high)])]
 
     def _look_closer(self, roots: list[Node], incumbent: Best) -> list[Node]:
         """The roots after another sweep of prices for those that may hold something better."""

@@ -70,7 +70,7 @@ class _Sheet:
             # Where hops cost nothing, the fastest path of an area is all that matters.
             fastest = None if hops_cost else reached.time.argmin(axis=0)
             classes = np.arange(len(reached.time))[:, None] if fastest is None else fastest[None]
-            time = np.take_along_axis(reached.time, np.broadcast_to(classes, (rows, reached.time.shape[1])), axis=0)
+            time = reached.time if fastest is None else np.take_along_axis(reached.time, classes, axis=0)
             paths = front.paths[index]
             start = (paths.least_area - front.least_area) // unit
             columns = slice(start, start + (paths.range - 1) * (paths.unit // unit) + 1, paths.unit // unit)

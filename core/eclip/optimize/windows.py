@@ -8,14 +8,16 @@ straight windows, time + slope A <= limit: the narrowest of some that hold all o
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 
 import numpy as np
 
 from eclip.optimize import bounds, fronts, join, mix
-from eclip.optimize.bounds import Bound, Node
+from eclip.optimize.bounds import Bound
 from eclip.optimize.combinations import Best, Combinations
 from eclip.optimize.effort import Effort
 from eclip.optimize.evaluate import TOLERANCE
+from eclip.optimize.nodes import Node
 from eclip.optimize.offers import Offers
 from eclip.optimize.paths import Floats
 from eclip.optimize.points import Front, Points
@@ -23,6 +25,9 @@ from eclip.optimize.problem import Objective, Problem, Worker
 
 CELLS = 8192
 """Of areas, in which a bent f is held under a straight window."""
+
+FIRST_REACH = 2e-4
+"""Of the first window above a node's bound, as a part of it."""
 
 SLOPES = np.geomspace(1e-3, 1.25, 40)
 """Tried for a bent f, in units of the slope that the node's price suggests."""
@@ -41,20 +46,21 @@ class Windows:
 
     def __init__(self, problem: Problem, effort: Effort, offers: Offers) -> None:
         self._problem, self._effort, self._offers = problem, effort, offers
-        bound = any(worker.latency_micros is not None for worker in problem.workers)
-        self._labels = effort.latency_labels if bound else effort.labels
+        self.bound = any(worker.latency_micros is not None for worker in problem.workers)
+        self._labels = effort.latency_labels if self.bound else effort.labels
 
     def look_through(self, node: Node, incumbent: Best) -> tuple[Best, float]:
         """The incumbent after it, and what was proven about the node."""
-        corners = [bounds.within(self._problem, part, node) for part in self._offers.corners(node)]
+        corners = bounds.within(self._problem, self._offers.corners(node), node)
         if not all(len(part) for part in corners):
             return incumbent, node.lower_bound
         apart = bounds.take_apart(self._problem, corners, node)
         # Small windows first: they find better incumbents, which keep the last one small.
         proven, reach = node.lower_bound, 0.06 * (incumbent.target(node.lower_bound) - node.lower_bound)
+        reach = min(reach, FIRST_REACH * abs(node.lower_bound))
         while proven < incumbent.target(node.lower_bound):
             objective = min(node.lower_bound + reach, incumbent.target(node.lower_bound))
-            found = self._search(node, corners, apart, bounds.total_below(self._problem, node, objective))
+            found = self._search(node, corners, apart, apart.most(objective))
             if found is None:
                 break
             incumbent, complete = self._join(found, objective, node, incumbent, objective)
@@ -91,17 +97,20 @@ class Windows:
         parts = [mix.terms(self._problem, worker, front, points) for worker, front, points in workers]
         if not all(len(part) for part in parts):
             return incumbent, True
-        limit = bounds.total_below(self._problem, node, reach)
         effort = self._effort
         best, complete = join.join(
             self._problem,
             parts,
             node,
             incumbent,
-            limit=limit,
+            reach=reach,
             stored=effort.stored,
             most=effort.last_combinations,
         )
+        if best is incumbent:
+            # None is in reach; the best beside it may still be better than what is known.
+            cheapest = tuple(int((part.worker.factor * part.time + node.price * part.share).argmin()) for part in parts)
+            best = min(incumbent, Combinations(self._problem, parts).descend(Best(inf, inf, cheapest)), key=Best.rank)
         if best is incumbent:
             return incumbent, complete
         known = [0 if front.exact else len(front.points) for front in self._offers.fronts]
@@ -119,7 +128,8 @@ class Windows:
             if front.exact:
                 found.append(front.points)
                 continue
-            window = self._window(index, node, self._left(index, corners[index], apart, total), hop)
+            left = self._left(index, corners[index], apart, total)
+            window = self._window(index, node, corners[index], left, hop)
             key = (kind, window.slope, window.limits.tobytes())
             if key not in known:
                 searched = fronts.windowed(
@@ -144,22 +154,19 @@ class Windows:
         front = self._offers.fronts[index]
         by_group = np.full(corners.groups, np.inf)
         np.minimum.at(by_group, corners.group, apart.rest[index])
-        return np.asarray(total - apart.constant - by_group[np.minimum(front.masked, corners.groups - 1)])
+        return np.asarray(total - by_group[np.minimum(front.masked, corners.groups - 1)])
 
-    def _window(self, index: int, node: Node, left: Floats, hop_micros: float) -> _Window:
+    def _window(self, index: int, node: Node, corners: mix.Terms, left: Floats, hop_micros: float) -> _Window:
         worker, front = self._problem.workers[index], self._offers.fronts[index]
-        rate, unit = float(mix.slowdown(self._problem, node.low)), worker.kernels * self._problem.compute_units
-        if self._problem.objective is Objective.FAIRNESS:
-            slope = node.price / (rate * worker.factor * unit)
-            if worker.latency_micros is None:
-                micros = (left - mix.stream_cost(self._problem) * front.further) / (rate * worker.factor)
-                return _Window(slope, micros)
-        else:
-            request = rate * float(front.corners.time.min()) * 1.1
-            slope = node.price * request**2 / (worker.weight * worker.base_micros * rate * unit)
-        areas = np.linspace(front.least_area, worker.kernels * worker.sizes[-1], CELLS + 1)
+        slope = float(bounds.steepness(self._problem, worker, node, corners.time.min()[None])[0])
+        if self._problem.objective is Objective.FAIRNESS and worker.latency_micros is None:
+            rate = float(mix.slowdown(self._problem, node.low))
+            return _Window(slope, (left - mix.stream_cost(self._problem) * front.further) / (rate * worker.factor))
+        unit = worker.kernels * self._problem.compute_units
+        low, high = node.ranges[index]
+        areas = np.linspace(low * unit, high * unit, CELLS + 1)
         least = _Hulls.of(front, hop_micros, areas)
-        most = _allowed(self._problem, worker, front, rate=rate, price=node.price, left=left, areas=areas)
+        most = _allowed(self._problem, worker, front, node, left=left, areas=areas)
         return min((least.window(slope * factor, most) for factor in SLOPES), key=least.slack)
 
 
@@ -195,21 +202,19 @@ class _Hulls:
         return float(window.limits.max() - cheapest)
 
 
-def _allowed(
-    problem: Problem, worker: Worker, front: Front, *, rate: float, price: float, left: Floats, areas: Floats
-) -> Floats:
-    """f(A) per set of sizes, [sets, areas]."""
-    paid = price * areas / (worker.kernels * problem.compute_units)
+def _allowed(problem: Problem, worker: Worker, front: Front, node: Node, *, left: Floats, areas: Floats) -> Floats:
+    """f(A) per set of sizes, [sets, areas], hops included."""
+    low, high = (float(mix.slowdown(problem, share)) for share in (node.low, node.high))
+    paid = node.price * areas / (worker.kernels * problem.compute_units)
     streams = problem.stream_micros * worker.kernels * front.further
     if problem.objective is Objective.FAIRNESS:
         own = left - mix.stream_cost(problem) * front.further
-        most = (own[:, None] - paid) / (worker.factor * rate)
+        most = (own[:, None] - paid) / (worker.factor * low)
     else:
         rates = paid - left[:, None]
         with np.errstate(divide="ignore"):
-            request = np.where(rates > 0, worker.weight * worker.base_micros / np.maximum(rates, 0.0), np.inf)
-        most = (request - streams[:, None]) / rate
+            most = np.where(rates > 0, worker.worth / np.maximum(rates, 0.0), np.inf) - streams[:, None] / high
     if worker.latency_micros is None:
         return np.asarray(most)
-    latest = (worker.latency_micros * (1 + TOLERANCE) - streams) / rate
+    latest = (worker.latency_micros * (1 + TOLERANCE) - streams) / low
     return np.asarray(np.minimum(most, latest[:, None]))

@@ -12,7 +12,7 @@ from eclip.documents import profile
 from eclip.documents.profile import KernelProfile
 from eclip.gpu import products
 from eclip.optimize import exact
-from eclip.optimize.problem import Problem
+from eclip.optimize.problem import Objective, Problem
 from eclip.planning import mixes
 
 PROFILES = Path(__file__).parents[3] / "examples" / "profiles"
@@ -55,3 +55,28 @@ def test_four_models_of_711_kernels_are_planned_to_a_tenth_of_a_percent(
     assert solution.gap <= 1e-3
     assert solution.evaluation.violations == ()
     assert solution.lower_bound <= solution.objective
+
+
+@pytest.mark.parametrize("max_switches", [1, 14, None])
+@pytest.mark.parametrize("objective", [Objective.THROUGHPUT, Objective.ENERGY])
+def test_objectives_that_divide_by_times_are_planned_to_a_tenth_of_a_percent_too(
+    objective: Objective, max_switches: int | None
+) -> None:
+    """Where a worker gains from many CUs or from none: the price that suits both suits nothing in between."""
+    names = ("albert", "densenet201", "densenet201", "resnet152")
+    solution = exact.solve(replace(problem(names, max_switches), objective=objective))
+
+    assert solution.gap <= 1e-3
+    assert solution.lower_bound <= solution.objective
+
+
+@pytest.mark.parametrize("objective", [Objective.FAIRNESS, Objective.LATENCY])
+def test_a_binding_latency_objective_is_planned_to_a_tenth_of_a_percent(objective: Objective) -> None:
+    posed = problem(("resnet152", "resnet152", "shufflenet", "shufflenet"), 1)
+    first, *others = posed.workers
+    first = replace(first, latency_micros=2.2 * float(first.times[:, -1].sum()))
+    solution = exact.solve(replace(posed, workers=(first, *others), objective=objective))
+
+    assert solution.evaluation.violations == ()
+    assert solution.evaluation.workers[0].request_micros > 2.1 * float(first.times[:, -1].sum())
+    assert solution.gap <= 1e-3
