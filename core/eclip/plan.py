@@ -19,7 +19,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A masked stream of one worker. The application's own stream (the whole GPU) is never listed."""
+    """A masked stream of one worker. The application's own stream (the whole GPU, or its ceiling) is never listed."""
 
     compute_units: int
     cu_set: CuSet
@@ -45,6 +45,8 @@ class WorkerPlan:
     """Size changes between neighbouring kernels of one request; the wrap to the next request is not counted."""
     wrap_switch: bool
     """True if the last kernel's size differs from the first one's."""
+    ceiling: CuSet | None = None
+    """CUs of the application's own stream, where HSA_CU_MASK leaves it fewer than the whole GPU; None: all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,15 @@ import os
 import secrets
 import shutil
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from eclip import node
-from eclip.errors import EclipError
+from eclip.errors import EclipError, InputError
 from eclip.node.record import Injection, Record
+from eclip.plan import CuSet
 from eclip.slot import place
 
 
@@ -30,6 +32,24 @@ def is_in_use(state: Path, slot: str) -> bool:
         found = (state / "slots" / slot).iterdir()
         return any(not entry.name.startswith(".") and (entry / node.RECORD).exists() for entry in found)
     return False
+
+
+def ceilings(state: Path, slots: Iterable[str]) -> tuple[CuSet, ...]:
+    """The CU sets that the newest occupants of these slots can get at, of those that have a ceiling."""
+    found = []
+    for slot in slots:
+        records = [_read(path) for path in (state / "slots" / slot).glob(f"[!.]*/{node.RECORD}")]
+        newest = max((record for record in records if record), key=lambda record: record.created_at, default=None)
+        if newest and newest.reach is not None:
+            found.append(newest.reach)
+    return tuple(found)
+
+
+def _read(path: Path) -> Record | None:
+    """None: the agent has just deleted it, or it is damaged, and says nothing."""
+    with contextlib.suppress(OSError, UnicodeDecodeError, InputError):
+        return Record.parse(path.read_text(encoding="utf-8"), str(path))
+    return None
 
 
 def make(

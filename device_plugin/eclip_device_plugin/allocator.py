@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eclip.errors import InputError
-from eclip_device_plugin import allocations, library
+from eclip.gpu import masks
+from eclip_device_plugin import allocations, ceilings, library
 from eclip_device_plugin.container import Container, container, one_share
 from eclip_device_plugin.node_view import View
 from eclip_device_plugin.shares import Offer, whole_id
@@ -47,10 +48,18 @@ class Allocator:
                 whole=device == whole_id(offer.gpu.id),
                 library=version,
                 injection=view.config.injection,
-                ceiling=offer.choice.ceiling,
+                ceiling=self._ceiling(offer, device),
                 laid_out=self.stock.take(),
             )
         return container(record, folder, library.path(self.state, version), view.config.hardware_queues, passage)
+
+    def _ceiling(self, offer: Offer, device: str) -> str | None:
+        """HSA_CU_MASK for a new container, whose GPU is the only one that it sees."""
+        if offer.choice.ceiling is None:
+            return None
+        others = [share.id for share in offer.shares if share.id != device]
+        taken = allocations.ceilings(self.state, others)
+        return masks.format_hsa_cu_mask({0: ceilings.choose(offer.gpu.gpu, offer.choice.ceiling, taken)})
 
     def _check_exclusive(self, offer: Offer, device: str) -> None:
         whole = whole_id(offer.gpu.id)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from eclip.api.node_status import HealthReason
 from eclip.errors import InputError
-from eclip.gpu import atoms, masks, products
 from eclip.gpu.inventory import Found
 from eclip.gpu.topology import Gpu
+from eclip_device_plugin import ceilings
 from eclip_device_plugin.node_config import NodeConfig
 
 _PCI = re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])", re.IGNORECASE)
@@ -55,8 +55,8 @@ class Choice:
 
     gpu: NodeGpu
     shares: int
-    ceiling: str | None = None
-    """HSA_CU_MASK."""
+    ceiling: int | None = None
+    """The most CUs that a container may use."""
 
 
 def choose(config: NodeConfig, found: Sequence[NodeGpu], source: str, *, lenient: bool = False) -> tuple[Choice, ...]:
@@ -100,31 +100,6 @@ def _named(name: int | str, found: Sequence[NodeGpu], source: str) -> list[NodeG
 
 
 def _choice(gpu: NodeGpu, shares: int, ceiling: int | None, source: str) -> Choice:
-    return Choice(gpu, shares, None if ceiling is None else hsa_cu_mask(gpu.gpu, ceiling, source))
-
-
-def hsa_cu_mask(gpu: Gpu, compute_units: int, source: str) -> str:
-    """HSA_CU_MASK that leaves a program so many CUs of its only GPU, in whole atoms of the chip.
-
-    Raises:
-        InputError: no set of atoms has this number of CUs.
-    """
-    kind = products.product(gpu.product).atom
-    parts = atoms.atoms(gpu, kind)
-    possible = atoms.sums([part.bit_count() for part in parts])
-    if compute_units not in possible:
-        near = sorted(sorted(possible, key=lambda size: abs(size - compute_units))[:2])
-        raise InputError(
-            f"{source}: ceiling {compute_units}: {gpu.product} with {gpu.compute_units} CUs gives whole {kind} atoms "
-            f"only; use {' or '.join(map(str, near))}"
-        )
-    cu_set, wanted = 0, compute_units
-    for index, part in enumerate(parts):
-        rest = atoms.sums([other.bit_count() for other in parts[index + 1 :]])
-        size = part.bit_count()
-        if size <= wanted and (size == wanted or wanted - size in rest):
-            cu_set, wanted = cu_set | part, wanted - size
-        if not wanted:
-            break
-    masks.check(cu_set, gpu)
-    return masks.format_hsa_cu_mask({0: cu_set})
+    if ceiling is not None:
+        ceilings.check(gpu.gpu, ceiling, source)
+    return Choice(gpu, shares, ceiling)

@@ -64,6 +64,6 @@ def _gpu(offer: Offer) -> GpuReport:
         health=Health.UNHEALTHY if offer.fault else Health.HEALTHY,
         health_reason=offer.fault.reason if offer.fault else None,
         message=offer.fault.message if offer.fault else "",
-        ceiling=offer.choice.ceiling,
+        ceiling_compute_units=offer.choice.ceiling,
         slots=tuple(ShareReport(slot=share.id, state=share.state, allocations=share.allocations) for share in shares),
     )

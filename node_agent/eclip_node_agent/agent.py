@@ -235,6 +235,7 @@ class Agent:
             occupant=self._occupants.get(seat.name),
             pod_uid=uid,
             verdict=verdict,
+            ceiling=record.reach,
             acknowledged=min(generation, state.acknowledged(seat.clients)),
             clients=seat.clients,
             sums=seat.tally.of_generation,

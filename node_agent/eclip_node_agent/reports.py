@@ -18,8 +18,10 @@ from eclip.api.node_status import (
     shown,
     summary,
 )
+from eclip.gpu.masks import whole
 from eclip.gpu.topology import Gpu
 from eclip.node.report import GpuReport, Report, Source
+from eclip.plan import CuSet
 from eclip.slot.clients import ClientRecord
 from eclip_node_agent.figures import Figures
 from eclip_node_agent.occupants import Occupant
@@ -40,6 +42,8 @@ class Seen:
     occupant: Occupant | None
     pod_uid: str | None
     verdict: Verdict
+    ceiling: CuSet | None = None
+    """The CUs that it can get at; None: all."""
     acknowledged: int = 0
     clients: Sequence[ClientRecord] = ()
     sums: Sums = field(default_factory=Sums)
@@ -128,7 +132,7 @@ def _gpu(scene: Scene, reported: GpuReport, gpu: Gpu) -> GpuStatus:
             "draining": reported.draining,
             "health_reason": reported.health_reason,
             "emulated": scene.report.source is Source.EMULATED,
-            "ceiling": reported.ceiling,
+            "ceiling_compute_units": reported.ceiling_compute_units,
             "device_groups": scene.groups.get(reported.id, DeviceGroups()),
             "slots": tuple(sorted(slots, key=lambda slot: slot.slot))[:8],
         }
@@ -137,6 +141,7 @@ def _gpu(scene: Scene, reported: GpuReport, gpu: Gpu) -> GpuStatus:
 
 def slot_status(seen: Seen, gpu: Gpu, most_masks: int) -> SlotStatus:
     """One occupied slot of this GPU. Nothing that a program wrote is in it as text, and no number without a bound."""
+    ceiling = (seen.ceiling or 0) & whole(gpu)
     pod = PodRef(namespace=seen.occupant.namespace, name=seen.occupant.pod, uid=seen.pod_uid) if seen.occupant else None
     return SlotStatus(
         slot=seen.slot,
@@ -145,8 +150,10 @@ def slot_status(seen: Seen, gpu: Gpu, most_masks: int) -> SlotStatus:
         container=seen.occupant.container if seen.occupant else None,
         state=seen.verdict.state,
         reason=seen.verdict.reason,
+        ceiling=mask_text(ceiling) if ceiling else None,
         generation=seen.acknowledged,
-        masks=masks(seen.clients, gpu)[:most_masks],
+        # The ceiling is one of them.
+        masks=masks(seen.clients, gpu)[: most_masks - bool(ceiling)] or None,
         counters=Counters(
             launches=seen.sums.launches,
             requests=seen.sums.requests,

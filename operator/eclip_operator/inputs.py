@@ -10,6 +10,7 @@ from typing import NamedTuple
 from eclip.api.node import NodeSpec
 from eclip.api.node_status import SlotState
 from eclip.api.policy import PolicySpec, PolicyStatus
+from eclip.plan import CuSet
 
 
 class Ref(NamedTuple):
@@ -97,6 +98,8 @@ class Occupant:
     uid: str | None = None
     state: SlotState = SlotState.PENDING
     reason: str = ""
+    ceiling: CuSet | None = None
+    """The CUs that it can get at; None: all."""
     busy: bool = False
     """Whether it launches kernels."""
     figures: Figures = field(default=Figures(), compare=False)
@@ -119,8 +122,6 @@ class GpuReport:
     shares: int
     emulated: bool = False
     """Its programs' times are those of a host that emulates, and say nothing about the GPU."""
-    ceiling: int | None = None
-    """The most CUs that any of its slots may ever use."""
     occupants: tuple[Occupant, ...] = ()
 
     @property

@@ -99,6 +99,11 @@ def _wish(pod: Pod, gpu: GpuReport, occupant: Occupant, running: frozenset[str])
     """Whether this pod is profiled now, and why not if somebody asked for it."""
     if pod.profiling is None:
         return False, ""
+    if occupant.ceiling is not None:
+        return False, (
+            f"its slot's ceiling leaves it {occupant.ceiling.bit_count()} of {gpu.compute_units} CUs, and a profile "
+            "needs the whole GPU; profile a pod on a node without a ceiling"
+        )
     if occupant.slot in running or pod.profiling == "shared":
         return True, ""
     busy = [other for other in gpu.occupants if other.busy and other.slot != occupant.slot]
@@ -138,7 +143,7 @@ def _seat(workload: Workload, place: Place, scale: float, gpu: GpuReport) -> Sea
         latency_micros=workload.latency.p95_micros if workload.latency else None,
         limits=(limits.min or 1, limits.max or gpu.compute_units) if limits else None,
         max_switches=workload.max_switches,
-        ceiling=gpu.ceiling,
+        ceiling=place.occupant.ceiling,
     )
 
 

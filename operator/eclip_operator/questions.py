@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from eclip.api.node import PlanSummary, SlotWorker
 from eclip.gpu.topology import Gpu
+from eclip.plan import CuSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ class Seat:
     latency_micros: float | None = None
     limits: tuple[int, int] | None = None
     max_switches: int | None = None
-    ceiling: int | None = None
-    """The most CUs that the slot may ever use."""
+    ceiling: CuSet | None = None
+    """The CUs that the container can get at; None: all."""
 
     @property
     def order(self) -> tuple[object, ...]:

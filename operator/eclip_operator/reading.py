@@ -8,10 +8,9 @@ from typing import Any
 from eclip.api import names
 from eclip.api.conditions import NodeCondition
 from eclip.api.node import NodeColocation
-from eclip.api.node_status import GpuStatus, SlotStatus
+from eclip.api.node_status import GpuStatus, SlotStatus, cu_set_of
 from eclip.api.policy import ColocationPolicy
 from eclip.api.profile import KernelProfile
-from eclip.gpu import hsa_cu_mask
 from eclip_operator.inputs import Figures, GpuReport, KubeNode, NodeReport, Occupant, Pod, Policy, Profile, Ref
 
 Raw = Mapping[str, Any]
@@ -105,18 +104,12 @@ def _gpu(gpu: GpuStatus) -> GpuReport:
         active=gpu.topology.nested,
         shares=gpu.shares,
         emulated=gpu.emulated,
-        ceiling=_ceiling(gpu),
         occupants=tuple(_occupant(slot) for slot in gpu.slots if slot.pod and slot.container),
     )
 
 
 def _is_ready(conditions: Sequence[Raw]) -> bool:
     return all(condition["status"] == "True" for condition in conditions if condition["type"] == "Ready")
-
-
-def _ceiling(gpu: GpuStatus) -> int | None:
-    sets = hsa_cu_mask.parse_hsa_cu_mask(gpu.ceiling).sets if gpu.ceiling else {}
-    return next((cu_set.bit_count() for cu_set in sets.values()), None)
 
 
 def _occupant(slot: SlotStatus) -> Occupant:
@@ -131,6 +124,7 @@ def _occupant(slot: SlotStatus) -> Occupant:
         uid=slot.pod.uid,
         state=slot.state,
         reason=slot.reason.value if slot.reason else "",
+        ceiling=cu_set_of(slot.ceiling) if slot.ceiling else None,
         busy=bool(slot.kernels_per_second),
         figures=Figures(slot.mean_micros, slot.p95_micros, slot.kernels_per_second),
     )

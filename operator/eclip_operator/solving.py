@@ -110,24 +110,12 @@ def _workload(name: str, kernels: Kernels, seat: Seat) -> planning.Workload:
         profile=kernels,
         weight=seat.weight,
         latency_micros=seat.latency_micros,
-        limits=_limits(name, kernels, seat),
+        limits=seat.limits,
         max_switches=seat.max_switches,
         best_effort=seat.best_effort,
         process=name.partition("/")[0],
+        ceiling=seat.ceiling,
     )
-
-
-def _limits(name: str, kernels: Kernels, seat: Seat) -> tuple[int, int] | None:
-    if seat.ceiling is None:
-        return seat.limits
-    least, most = seat.limits or (1, kernels.compute_units)
-    smallest = next((size for size in kernels.sizes if size >= least), least)
-    if smallest > seat.ceiling:
-        raise InfeasibleError(
-            f"worker {name}: needs at least {smallest} CUs, its slot's ceiling is {seat.ceiling} CUs; "
-            "raise the ceiling in the node config, or profile smaller sizes"
-        )
-    return least, min(most, seat.ceiling)
 
 
 def _seat_table(gpu: Gpu, models: Mapping[str, Kernels], plan: MixPlan) -> LookupTable:

@@ -133,7 +133,7 @@ def test_a_component_of_the_cluster_imports_no_other(component: str) -> None:
 
 
 PLUGIN = modules(COMPONENTS["eclip_device_plugin"] / "eclip_device_plugin")
-PLUGIN_PURE = {"container", "double", "gpus", "node_config", "preference", "presence", "shares"}
+PLUGIN_PURE = {"ceilings", "container", "double", "gpus", "node_config", "preference", "presence", "shares"}
 
 
 @pytest.mark.parametrize("module", sorted(PLUGIN_PURE))

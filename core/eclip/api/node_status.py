@@ -146,9 +146,12 @@ class SlotStatus(Part):
     container: Label | None = None
     state: SlotState
     reason: SlotReason | None = None
+    ceiling: MaskText | None = None
+    """The CUs that the container can get at, by the HSA_CU_MASK that it was given; None: all."""
     generation: Count = 0
     """Of the table that every client has acknowledged; 0: none."""
-    masks: Annotated[tuple[MaskText, ...], Field(max_length=16)] = ()
+    masks: Annotated[tuple[MaskText, ...], Field(max_length=16)] | None = None
+    """Of its masked streams, as they were read back. None: there are none."""
     counters: Counters = Counters()
     mean_micros: Micros | None = None
     """Of a request, over the last half minute."""
@@ -185,8 +188,8 @@ class GpuStatus(Part):
     health: Health
     health_reason: HealthReason | None = None
     emulated: bool = False
-    ceiling: Annotated[str, Field(max_length=1024)] | None = None
-    """HSA_CU_MASK that new pods get; None: no ceiling."""
+    ceiling_compute_units: Cus | None = None
+    """The most CUs that a new container may use; None: no ceiling."""
     device_groups: DeviceGroups = DeviceGroups()
     slots: Annotated[tuple[SlotStatus, ...], Field(max_length=8)] = ()
 
@@ -254,6 +257,11 @@ class NodeStatus(Part):
 def mask_text(cu_set: CuSet) -> str:
     """A CU set as `SlotStatus.masks` has it."""
     return f"{cu_set.bit_count()}:{cu_set:x}"
+
+
+def cu_set_of(text: str) -> CuSet:
+    """The inverse of `mask_text`."""
+    return int(text.partition(":")[2], 16)
 
 
 def summary(gpus: Iterable[GpuStatus]) -> NodeSummary:

@@ -6,6 +6,7 @@ makes: on the null stream the runtime orders everything but a change of stream; 
 every redirected kernel is forked from it and joined to it.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -42,10 +43,12 @@ class PlannedWorker:
     groups: tuple[Group, ...]
     """Cover all kernels of one request, in order."""
     streams: tuple[Stream, ...]
-    """Its masked streams; a group of another size must be of the whole GPU."""
+    """Its masked streams; a group of another size must be of the application's own stream."""
     request_gap_micros: float = 0.0
     """The host's time between two requests, copies included, without the front end's for the first kernel. 0: not
     known; a request then seems shorter than it is."""
+    ceiling: CuSet | None = None
+    """CUs of the application's own stream; None: the whole GPU."""
 
 
 def predict(gpu: Gpu, product: Product, workers: Sequence[PlannedWorker]) -> tuple[float, ...]:
@@ -89,11 +92,12 @@ def _steps(chip: Chip, worker: PlannedWorker, demands: Sequence[Demand]) -> tupl
     profile = worker.profile
     sizes = _sizes_of_kernels(worker)
     places = {stream.compute_units: (index + 1, stream.cu_set) for index, stream in enumerate(worker.streams)}
-    places[chip.compute_units] = (0, chip.whole)
+    own = chip.whole if worker.ceiling is None else chip.whole & worker.ceiling
+    places[own.bit_count()] = (0, own)
     steps = []
     for index, (call, demand, size) in enumerate(zip(profile.kernels, demands, sizes, strict=True)):
         stream, cu_set = _place(places, worker, size)
-        micros = _micros(profile, call.micros, size)
+        micros = _micros(profile, call.micros, size, masked=stream > 0)
         load = Load(cu_set, micros, demand.busy_cus(size, micros), _traffic(chip, demand.memory_micros, micros))
         lead = chip.barrier_micros * _barriers(profile, index, stream, _place(places, worker, sizes[index - 1])[0])
         steps.append(Step(load, stream, lead))
@@ -119,10 +123,12 @@ def _place(places: dict[int, tuple[int, CuSet]], worker: PlannedWorker, size: in
     return places[size]
 
 
-def _micros(profile: KernelProfile, micros: tuple[float, ...], size: int) -> float:
-    if size not in profile.sizes:
+def _micros(profile: KernelProfile, micros: tuple[float, ...], size: int, *, masked: bool) -> float:
+    """A ceiling may have any number of CUs; it counts as the nearest smaller size."""
+    nearest = bisect_right(profile.sizes, size) - 1
+    if nearest < 0 or (masked and profile.sizes[nearest] != size):
         raise InputError(f"profile {profile.name}: size {size} was not profiled; profiled are {list(profile.sizes)}")
-    return micros[profile.sizes.index(size)]
+    return micros[nearest]
 
 
 def _traffic(chip: Chip, memory_micros: float, micros: float) -> float:

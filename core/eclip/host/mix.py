@@ -1,5 +1,6 @@
 """From a colocation file to the planner's question: workers, profiles, options. Pure, but for reading profiles."""
 
+import os
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -8,6 +9,8 @@ from eclip import planning
 from eclip.documents import colocation, profile
 from eclip.documents.profile import KernelProfile
 from eclip.errors import InputError
+from eclip.gpu import hsa_cu_mask
+from eclip.plan import CuSet
 
 Models = Mapping[str, KernelProfile]
 """The models of one slot: name of the worker -> its profile, in the table's order."""
@@ -82,6 +85,7 @@ def of(spec: colocation.Colocation, gpu: int | str) -> Mix:
             max_switches=workload.max_switches,
             best_effort=workload.best_effort,
             process=workload.name,
+            ceiling=_ceiling(workload),
         )
         for workload in spec.on(gpu)
         for worker, kernels in slots[workload.name].items()
@@ -119,6 +123,12 @@ def _limits(workload: colocation.Workload, kernels: KernelProfile) -> tuple[int,
     if workload.min_compute_units is None and workload.max_compute_units is None:
         return None
     return workload.min_compute_units or 1, workload.max_compute_units or kernels.compute_units
+
+
+def _ceiling(workload: colocation.Workload) -> CuSet | None:
+    """What HSA_CU_MASK leaves the program, by the file or, if we start it, by our own environment."""
+    inherited = os.environ.get("HSA_CU_MASK", "") if workload.command else ""
+    return hsa_cu_mask.parse_hsa_cu_mask(workload.env.get("HSA_CU_MASK", inherited)).sets.get(0)
 
 
 def _options(spec: colocation.Colocation) -> planning.Options:

@@ -51,6 +51,8 @@ def run(wish: Wish, chip: Chip, root: Path, progress: Callable[[int], None]) -> 
     Raises:
         EclipError: the program ended before, the interposer gave up, or it wrote something that is no profile.
     """
+    if narrowed := os.environ.get("HSA_CU_MASK"):
+        raise InputError(f"HSA_CU_MASK={narrowed} is set; a profile needs the whole GPU: unset it")
     library = entry.library()
     streams = layout.layout(chip.gpu, chip.product, [wish.sizes])[0]
     processes = Processes(leftovers.logs(root, "profile-"))

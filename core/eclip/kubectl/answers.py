@@ -34,7 +34,7 @@ def place_json(place: Place) -> dict[str, Any]:
             status.state.value, status.reason.value if status.reason else None, spec.why if spec else None
         ),
         "groups": spec.groups if spec else None,
-        "masks": list(status.masks),
+        "masks": list(status.masks or ()),
         "generation": status.generation,
         "kernelsPerSecond": status.kernels_per_second,
         "hopsPerSecond": status.hops_per_second,

@@ -6,7 +6,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from eclip.api.objects import Allocation, GpuId, SlotName, Time
+from eclip.gpu import hsa_cu_mask
 from eclip.node.files import NodeFile
+from eclip.plan import CuSet
 
 MOST_BYTES = 64 << 10
 """A reader need not look at more."""
@@ -36,3 +38,8 @@ class Record(NodeFile):
     injection: Injection
     ceiling: Annotated[str, Field(max_length=1024)] | None = None
     """HSA_CU_MASK that the container got; None: no ceiling."""
+
+    @property
+    def reach(self) -> CuSet | None:
+        """The CUs that the ceiling leaves the container; None: all."""
+        return hsa_cu_mask.parse_hsa_cu_mask(self.ceiling).sets.get(0) if self.ceiling else None

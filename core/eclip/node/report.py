@@ -1,9 +1,7 @@
 """What the plugin tells the node's agent, in `plugin.json`: the agent puts it into the node's status."""
 
 from enum import StrEnum
-from typing import Annotated, ClassVar
-
-from pydantic import Field
+from typing import ClassVar
 
 from eclip.api.node_status import Health, HealthReason
 from eclip.api.objects import Allocation, Count, Cus, GpuId, Part, SlotName, Time
@@ -63,8 +61,8 @@ class GpuReport(Part):
     health: Health
     health_reason: HealthReason | None = None
     message: str = ""
-    ceiling: Annotated[str, Field(max_length=1024)] | None = None
-    """HSA_CU_MASK that new containers get; None: no ceiling."""
+    ceiling_compute_units: Cus | None = None
+    """The most CUs that a new container may use; None: no ceiling."""
     slots: tuple[ShareReport, ...] = ()
 
 

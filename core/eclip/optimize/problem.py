@@ -64,6 +64,8 @@ class Worker:
     """Longest time that a request may be predicted to take, costs and contention included."""
     max_switches: int | None = None
     """Switches between neighbouring kernels of one request, the wrap not counted. None: no budget."""
+    ceiling: int | None = None
+    """CUs of its own stream, where that is not the whole GPU."""
 
     def __post_init__(self) -> None:
         if self.times.ndim != 2 or self.times.shape[1] != len(self.sizes) or not self.times.size:
@@ -103,12 +105,13 @@ class Problem:
 
     workers: tuple[Worker, ...]
     compute_units: int
+    """That any of the workers can reach: the GPU's, unless all have ceilings."""
     hop_micros: float = 0.0
     """Cost of a switch or of the wrap, to the worker itself."""
     stream_micros: float = 0.0
     """Cost, per launch of every worker, of each further size in use: over all workers, sizes in use less one."""
     max_streams: int | None = None
-    """Masked streams of the whole mix. None: no budget. The whole GPU is the application's own stream, not counted."""
+    """Masked streams of the whole mix. None: no budget. The application's own stream is not counted."""
     overlap: Overlap = Overlap.CORRECTED
     objective: Objective = Objective.FAIRNESS
     power: Power | None = None
@@ -138,7 +141,7 @@ class Problem:
 
     def masked(self, worker: Worker, size: int) -> bool:
         """Whether the size at this index needs a masked stream."""
-        return worker.sizes[size] < self.compute_units
+        return worker.sizes[size] < (worker.ceiling or self.compute_units)
 
 
 def alpha(problem: Problem, averages: Sequence[float]) -> float:

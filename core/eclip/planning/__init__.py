@@ -21,8 +21,8 @@ from eclip.optimize import exact
 from eclip.optimize.evaluate import WorkerEvaluation
 from eclip.optimize.problem import Choice, Objective, Problem
 from eclip.optimize.solution import Solution
-from eclip.plan import Group, MixPlan, Plan, Stream, WorkerPlan
-from eclip.planning import mixes, strategies, streams
+from eclip.plan import CuSet, Group, MixPlan, Plan, Stream, WorkerPlan
+from eclip.planning import ceilings, mixes, strategies, streams
 from eclip.planning.mixes import MAX_SWITCHES, Options, Workload
 from eclip.planning.streams import Held
 from eclip.planning.variants import active_sets
@@ -67,7 +67,7 @@ def _mix_plan(gpu: Gpu, product: Product, workers: tuple[Workload, ...], options
         plan = _plan(gpu, product, active, options, allowed=allowed, known=known)
         if held.excess(plan):
             # With what exists already; at worst, each keeps to its part of the full plan.
-            fewer = {name: _existing(gpu, allowed[name], mine) for name, mine in known.items()}
+            fewer = {one.name: _existing(gpu, one, allowed[one.name], known[one.name]) for one in workers}
             plan = _plan(gpu, product, active, options, allowed=fewer, known=known, only_known=True)
         held.add(plan)
         variants[part] = plan
@@ -97,9 +97,9 @@ def _full_plan(
     return replace(plan, lower_bound=lower_bound)
 
 
-def _existing(gpu: Gpu, allowed: Sequence[int], known: Sequence[Stream]) -> tuple[int, ...]:
+def _existing(gpu: Gpu, worker: Workload, allowed: Sequence[int], known: Sequence[Stream]) -> tuple[int, ...]:
     """The sizes for which a worker needs no further masked stream."""
-    sizes = {gpu.compute_units, *(stream.compute_units for stream in known)}
+    sizes = {ceilings.own_size(gpu, worker.ceiling), *(stream.compute_units for stream in known)}
     return tuple(size for size in allowed if size in sizes)
 
 
@@ -123,7 +123,7 @@ def _plan(
     asked = list(zip(problem.workers, solution.evaluation.workers, solution.choices, strict=True))
     sizes = [[worker.sizes[size] for size in part.sizes_in_use] for worker, part, _ in asked]
     existing = [known.get(worker.name, ()) for worker in workers]
-    placed = streams.choose(gpu, product, sizes, existing, only_known=only_known)
+    placed = streams.choose(gpu, product, sizes, _ceilings(workers), existing, only_known=only_known)
     groups = [_groups(worker.sizes, choice) for worker, _, choice in asked]
     # Parts, unlike the whole, know the streams of the whole.
     if known and not options.forecast_parts:
@@ -150,7 +150,7 @@ def _forecast(
     placed: Sequence[tuple[Stream, ...]],
 ) -> tuple[float, ...]:
     parts = zip(workers, groups, placed, strict=True)
-    planned = [predict.PlannedWorker(worker.profile, mine, own) for worker, mine, own in parts]
+    planned = [predict.PlannedWorker(one.profile, mine, masked, ceiling=one.ceiling) for one, mine, masked in parts]
     return predict.predict(gpu, product, planned)
 
 
@@ -163,29 +163,42 @@ def _solved(
         return _remembered(gpu, product, nameless, options, allowed)
     except EclipError:
         # Said again with the user's names.
-        return _nested(gpu, product, mixes.problem(gpu, product, workers, options, allowed), options)
+        return _nest(gpu, product, workers, options, allowed)
 
 
 @lru_cache(maxsize=256)
 def _remembered(
     gpu: Gpu, product: Product, workers: tuple[Workload, ...], options: Options, allowed: tuple[tuple[int, ...], ...]
 ) -> tuple[Solution, Problem]:
-    return _nested(gpu, product, mixes.problem(gpu, product, workers, options, allowed), options)
+    return _nest(gpu, product, workers, options, allowed)
 
 
-def _nested(gpu: Gpu, product: Product, problem: Problem, options: Options) -> tuple[Solution, Problem]:
+def _nest(
+    gpu: Gpu, product: Product, workers: tuple[Workload, ...], options: Options, allowed: tuple[tuple[int, ...], ...]
+) -> tuple[Solution, Problem]:
+    problem = mixes.problem(gpu, product, workers, options, allowed)
+    return _nested(gpu, product, problem, options, _ceilings(workers))
+
+
+def _ceilings(workers: Sequence[Workload]) -> tuple[CuSet | None, ...]:
+    return tuple(worker.ceiling for worker in workers)
+
+
+def _nested(
+    gpu: Gpu, product: Product, problem: Problem, options: Options, limits: tuple[CuSet | None, ...]
+) -> tuple[Solution, Problem]:
     """The best plan whose sizes can be nested, and the problem with the sizes that this left to the workers."""
     solution = _solve(problem, options)
     for index, (worker, part) in enumerate(zip(problem.workers, solution.evaluation.workers, strict=True)):
         used = tuple(worker.sizes[size] for size in part.sizes_in_use)
-        if layout.nestable(gpu, product, used) == (used,):
+        if layout.nestable(gpu, product, used, limits[index]) == (used,):
             continue
         found = []
-        for kept in layout.nestable(gpu, product, worker.sizes):
+        for kept in layout.nestable(gpu, product, worker.sizes, limits[index]):
             with suppress(InfeasibleError):
-                found.append(_nested(gpu, product, _restricted(problem, index, kept), options))
+                found.append(_nested(gpu, product, _restricted(problem, index, kept), options, limits))
         if not found:
-            layout.layout(gpu, product, [used])  # says what is wrong with these sizes
+            layout.layout(gpu, product, [used], [limits[index]])  # says what is wrong with these sizes
         best, restricted = min(found, key=lambda one: one[0].objective)
         # Every plan that can be nested keeps to one of the sets.
         return replace(best, lower_bound=min(other.lower_bound for other, _ in found)), restricted
@@ -203,9 +216,9 @@ def _restricted(problem: Problem, index: int, sizes: Sequence[int]) -> Problem:
 def _solve(problem: Problem, options: Options) -> Solution:
     alone = len(problem.workers) == 1
     means = strategies.Means(_solver(options), options.tolerance)
-    whole = problem.workers[0].sizes[-1] == problem.compute_units
+    own = not problem.masked(problem.workers[0], len(problem.workers[0].sizes) - 1)
     # Nobody to yield to: an idle neighbour costs nothing.
-    strategy = strategies.whole_gpu if alone and whole else strategies.STRATEGIES[options.strategy]
+    strategy = strategies.whole_gpu if alone and own else strategies.STRATEGIES[options.strategy]
     return strategy(problem, means)
 
 
@@ -244,6 +257,7 @@ def _worker_plan(
         average_compute_units=evaluation.average_compute_units,
         switches=evaluation.switches,
         wrap_switch=evaluation.wrap_switch,
+        ceiling=worker.ceiling,
     )
 
 

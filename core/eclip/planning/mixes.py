@@ -11,7 +11,8 @@ from eclip.gpu.budgets import Demand
 from eclip.gpu.products import Product
 from eclip.gpu.topology import Gpu
 from eclip.optimize.problem import Objective, Overlap, Power, Problem, Worker
-from eclip.planning import strategies
+from eclip.plan import CuSet
+from eclip.planning import ceilings, strategies
 
 MAX_SWITCHES = 14
 """Per worker and request: the paper's finding on an MI50."""
@@ -41,6 +42,8 @@ class Workload:
     """Planned with what leaves every realtime objective feasible, and hardly any weight against realtime workers."""
     process: str = ""
     """Workers of one process share its masked streams. Empty: a process of its own."""
+    ceiling: CuSet | None = None
+    """The CUs that its process can get at (HSA_CU_MASK, read when it starts). None: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,10 @@ def problem(
     realtime = any(not workload.best_effort for workload in workloads)
     return Problem(
         workers=tuple(
-            _worker(workload, options, mine, BEST_EFFORT_WEIGHT if realtime and workload.best_effort else 1.0)
+            _worker(gpu, workload, options, mine, BEST_EFFORT_WEIGHT if realtime and workload.best_effort else 1.0)
             for workload, mine in zip(workloads, sizes, strict=True)
         ),
-        compute_units=gpu.compute_units,
+        compute_units=ceilings.reach(gpu, (workload.ceiling for workload in workloads)),
         hop_micros=product.hop_micros if options.hop_micros is None else options.hop_micros,
         stream_micros=product.stream_micros if options.stream_micros is None else options.stream_micros,
         max_streams=stream_budget(product, workloads, options),
@@ -116,8 +119,14 @@ def problem(
 
 
 def sizes(gpu: Gpu, workloads: Sequence[Workload], options: Options) -> list[tuple[int, ...]]:
-    """The sizes that each workload may use, ascending. InputError, or InfeasibleError where limits leave none."""
-    return [_within(workload, _profiled(workload, _wanted(gpu, len(workloads), options))) for workload in workloads]
+    """The sizes that each workload may use, ascending.
+
+    Raises:
+        InputError: sizes that are not in a profile, or a ceiling without a CU of this GPU.
+        InfeasibleError: limits or a ceiling leave a workload none.
+    """
+    wanted = _wanted(gpu, len(workloads), options)
+    return [_within(workload, _reachable(gpu, workload, _profiled(workload, wanted))) for workload in workloads]
 
 
 def stream_budget(product: Product, workloads: Sequence[Workload], options: Options) -> int:
@@ -166,6 +175,17 @@ def _profiled(workload: Workload, wanted: tuple[int, ...] | None) -> tuple[int, 
     return profiled if wanted is None else wanted
 
 
+def _reachable(gpu: Gpu, workload: Workload, wanted: tuple[int, ...]) -> tuple[int, ...]:
+    if workload.ceiling is None:
+        return wanted
+    product = products.product(gpu.product)
+    least = workload.limits[0] if workload.limits else 1
+    # What is too small for its limits does not make a ceiling large enough.
+    asked = tuple(size for size in wanted if size >= least) or wanted
+    ceilings.sizes(gpu, product, workload.name, workload.ceiling, asked)
+    return ceilings.sizes(gpu, product, workload.name, workload.ceiling, wanted)
+
+
 def _within(workload: Workload, allowed: tuple[int, ...]) -> tuple[int, ...]:
     if workload.limits is None:
         return allowed
@@ -180,9 +200,9 @@ def _within(workload: Workload, allowed: tuple[int, ...]) -> tuple[int, ...]:
     return found
 
 
-def _worker(workload: Workload, options: Options, allowed: Sequence[int], importance: float) -> Worker:
+def _worker(gpu: Gpu, workload: Workload, options: Options, allowed: Sequence[int], importance: float) -> Worker:
     profile = workload.profile
-    columns = [profile.sizes.index(size) for size in allowed]
+    columns = [ceilings.column(profile.sizes, size) for size in allowed]
     budget = options.max_switches if workload.max_switches == "inherit" else workload.max_switches
     return Worker(
         name=workload.name,
@@ -192,6 +212,7 @@ def _worker(workload: Workload, options: Options, allowed: Sequence[int], import
         base_micros=profile.solo_micros if options.basis == "normalised" else 1.0,
         latency_micros=None if workload.best_effort else workload.latency_micros,
         max_switches=budget,
+        ceiling=None if workload.ceiling is None else ceilings.own_size(gpu, workload.ceiling),
     )
 
 

@@ -31,11 +31,12 @@ Strategy = Callable[[Problem, Means], Solution]
 
 
 def whole_gpu(problem: Problem, _means: Means) -> Solution:
-    """Plain sharing: every worker on its own stream, all CUs (the paper's baseline)."""
+    """Plain sharing: every worker on its own stream, all CUs that it can reach (the paper's baseline)."""
     for worker in problem.workers:
-        if worker.sizes[-1] < problem.compute_units:
+        if problem.masked(worker, len(worker.sizes) - 1):
             raise InfeasibleError(
-                f"worker {worker.name} may use at most {worker.sizes[-1]} CUs; whole-gpu needs {problem.compute_units}"
+                f"worker {worker.name} may use at most {worker.sizes[-1]} CUs; whole-gpu needs "
+                f"{worker.ceiling or problem.compute_units}"
             )
     return _fixed(problem, [_constant(worker, len(worker.sizes) - 1) for worker in problem.workers])
 
@@ -91,7 +92,8 @@ def _fixed(problem: Problem, choices: list[Choice]) -> Solution:
 
 
 def _masked(problem: Problem, worker: Worker) -> Worker:
-    sizes = [size for size in range(len(worker.sizes)) if problem.masked(worker, size)]
+    # A ceiling is a mask as well.
+    sizes = [size for size in range(len(worker.sizes)) if worker.ceiling or problem.masked(worker, size)]
     if not sizes:
         raise InfeasibleError(f"worker {worker.name}: a static split needs a size below {problem.compute_units} CUs")
     return replace(

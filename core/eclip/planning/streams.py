@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from eclip import layout
 from eclip.errors import InfeasibleError
+from eclip.gpu import masks
 from eclip.gpu.budgets import PROCESS_STREAMS
 from eclip.gpu.products import Product
 from eclip.gpu.topology import Gpu
@@ -16,6 +17,7 @@ def choose(
     gpu: Gpu,
     product: Product,
     sizes: Sequence[Sequence[int]],
+    ceilings: Sequence[CuSet | None],
     known: Sequence[tuple[Stream, ...]],
     *,
     only_known: bool = False,
@@ -24,15 +26,17 @@ def choose(
 
     `only_known`: those that exist already, whatever they share.
     """
-    masked = [[size for size in mine if size < gpu.compute_units] for mine in sizes]
+    own = [Stream(reach.bit_count(), reach) for reach in (masks.within(gpu, ceiling) for ceiling in ceilings)]
+    masked = [[size for size in mine if size != its.compute_units] for mine, its in zip(sizes, own, strict=True)]
     by_size = [{stream.compute_units: stream for stream in streams} for streams in known]
     if not all(set(mine) <= set(have) for mine, have in zip(masked, by_size, strict=True)):
-        return layout.layout(gpu, product, masked)
+        return layout.layout(gpu, product, sizes, ceilings)
     reused = tuple(tuple(have[size] for size in mine) for mine, have in zip(masked, by_size, strict=True))
     if only_known:
         return reused
-    fresh = layout.layout(gpu, product, masked)
-    return reused if _shared(reused) <= _shared(fresh) else fresh
+    fresh = layout.layout(gpu, product, sizes, ceilings)
+    in_use = [(its,) if its.compute_units in mine else () for mine, its in zip(sizes, own, strict=True)]
+    return reused if _shared(reused, in_use) <= _shared(fresh, in_use) else fresh
 
 
 class Held:
@@ -65,8 +69,9 @@ class Held:
         return grown
 
 
-def _shared(streams: Streams) -> int:
+def _shared(masked: Streams, own: Sequence[tuple[Stream, ...]]) -> int:
     """CUs shared, summed over all pairs (a stream of one worker, a stream of another)."""
+    streams = [(*mine, *its) for mine, its in zip(masked, own, strict=True)]
     return sum(
         (one.cu_set & other.cu_set).bit_count()
         for index, mine in enumerate(streams)

@@ -12,6 +12,7 @@ import flatbuffers
 
 from eclip.documents.profile import STREAM_KINDS, KernelProfile
 from eclip.errors import InputError
+from eclip.gpu import masks
 from eclip.gpu.topology import Gpu
 from eclip.plan import CuSet, MixPlan, Plan, Stream, WorkerPlan
 from eclip.slot.lookup import OWN_STREAM, Kernel, Model, Profiling, StreamGroup, Table, Variant, check, released
@@ -90,10 +91,11 @@ def _choice(
     if worker is None:
         raise InputError(f"worker {name!r} has no part in the plan for all workers")
     cu_sets = {stream.compute_units: stream.cu_set for stream in worker.streams}
+    own = masks.within(gpu, worker.ceiling).bit_count()
     groups = []
     for group in worker.groups:
         index = OWN_STREAM
-        if group.compute_units != gpu.compute_units:
+        if group.compute_units != own:
             if group.compute_units not in cu_sets:
                 raise InputError(
                     f"worker {name!r} has no stream of {group.compute_units} CUs, but a group that needs it"

@@ -97,12 +97,17 @@ def test_containers_spread_over_gpus_unless_they_are_packed(make_node: MakeNode)
 
 def test_what_containers_get_follows_the_config(one: Any) -> None:
     one.configure(HEAD + "ceiling: 30\nhardwareQueues: 2\n")
-    until("a ceiling", lambda: one.report().gpus[0].ceiling is not None)
+    until("a ceiling", lambda: one.report().gpus[0].ceiling_compute_units == 30)
     given = one.kubelet.admit("masked", SHARE)
-    assert given.environment["HSA_CU_MASK"] == one.report().gpus[0].ceiling
+    made = record.Record.parse(one.kubelet.records()[given.allocation], "")
+    assert given.environment["HSA_CU_MASK"] == made.ceiling
+    beside = record.Record.parse(one.kubelet.records()[one.kubelet.admit("beside", SHARE).allocation], "")
+    assert made.reach
+    assert beside.reach
+    assert (made.reach.bit_count(), beside.reach.bit_count(), made.reach & beside.reach) == (30, 30, 0)
     assert given.environment["GPU_MAX_HW_QUEUES"] == "2"
     one.configure(HEAD + "injection: none\n")
-    until("no ceiling", lambda: one.report().gpus[0].ceiling is None)
+    until("no ceiling", lambda: one.report().gpus[0].ceiling_compute_units is None)
     plain = one.kubelet.admit("plain", SHARE)
     assert not {"LD_PRELOAD", "ECLIP_SLOT", "HSA_CU_MASK"} & set(plain.environment)
     assert not any("eclip/slot" in place or "libeclip" in place for place in plain.mounts)

@@ -5,6 +5,11 @@ from typing import Any
 
 import pytest
 
+from eclip.documents.profile import KernelCall, KernelProfile
+from eclip.gpu import masks, products
+from eclip.planning import Options, Workload, make_plan
+from eclip.slot import table
+
 REQUESTS = 20
 
 
@@ -39,6 +44,37 @@ def test_a_mask_is_clipped_by_the_environment_first(bench: Any) -> None:
     (stream,) = (stream for stream in run.client.streams if stream.state != "not-created")
     assert stream.asked == bench.CU_SETS[1] & ((1 << 30) - 1)
     assert run.client.current.redirected == 12 * REQUESTS
+
+
+@pytest.mark.parametrize("ceiling", [0x0CCCCCCCCCCCCCCC, 0x0CCCCCCCCCCCCCCC | 0x1111], ids=["engines", "cut-engine"])
+def test_under_a_ceiling_kernels_run_on_exactly_the_planned_cus(bench: Any, ceiling: int) -> None:
+    """The back half of the engines, and with four CUs of another: masked streams inside it, own stream all of it."""
+    steep, flat = (900.0, 450.0, 300.0, 225.0), (110.0, 106.0, 103.0, 101.0)
+    model = bench.model()
+    calls = [
+        KernelCall(model.symbols[kernel.symbol], kernel.grid, kernel.block, steep if index % 6 < 3 else flat)
+        for index, kernel in enumerate(model.kernels)
+    ]
+    chain = KernelProfile("chain", "MI50", 60, "Modelled", (15, 30, 45, 60), tuple(calls))
+    gpu, product = products.gpu_for("MI50"), products.product("MI50")
+    workers = [Workload("chain", chain, ceiling=ceiling), Workload("beside", chain)]
+    plan = make_plan(gpu, product, workers, Options(hop_micros=0.0, stream_micros=0.0))
+    mine, beside = plan.full.workers
+    sets = {stream.compute_units: stream.cu_set for stream in mine.streams} | {ceiling.bit_count(): ceiling}
+    assert len({group.compute_units for group in mine.groups} & set(sets)) > 1
+    assert all(cu_set & ~ceiling == 0 for cu_set in sets.values())
+    assert beside.streams[0].cu_set & ceiling in (0, 0x1111)
+    value = masks.format_hsa_cu_mask({0: ceiling})
+
+    run = bench.start("null", REQUESTS, table.encode(gpu, {"chain": chain}, plan), active=0b11, HSA_CU_MASK=value)
+
+    trace = program(bench, run)
+    assert run.client.current.models[0].mismatches == 0
+    cu_sets = {mask.queue: mask.cu_set for mask in trace.masks}
+    kernels = sorted((kernel for kernel in trace.kernels if not kernel.runtime), key=lambda kernel: kernel.begin)
+    planned = [sets[group.compute_units] for group in mine.groups for _ in range(group.first, group.last + 1)]
+    assert [cu_sets[kernel.queue] for kernel in kernels] == planned * REQUESTS
+    assert [kernel.compute_units for kernel in kernels] == [cu_set.bit_count() for cu_set in planned] * REQUESTS
 
 
 def barriers(bench: Any, run: Any) -> int:

@@ -1,14 +1,14 @@
-"""Which GPUs a node config shares, what they are called, and the ceilings that their chips can have."""
+"""Which GPUs a node config shares, and what they are called."""
 
 from dataclasses import replace
 
 import pytest
 
 from eclip.errors import InputError
-from eclip.gpu import inventory, masks, products
+from eclip.gpu import inventory, products
 from eclip.gpu.inventory import Found
 from eclip_device_plugin import node_config
-from eclip_device_plugin.gpus import NodeGpu, choose, hsa_cu_mask
+from eclip_device_plugin.gpus import NodeGpu, choose
 from eclip_device_plugin.node_config import NodeConfig
 
 HEAD = "apiVersion: eclip.dev/v1alpha1\nkind: NodeConfig\n"
@@ -36,7 +36,7 @@ def test_all_gpus_are_shared_where_none_is_named() -> None:
     chosen = choose(config("shares: 3\nceiling: 30\n"), FOUND, "c")
 
     assert [(choice.gpu.id, choice.shares) for choice in chosen] == [("e1100000000000a1", 3), ("e1100000000000b2", 3)]
-    assert {choice.ceiling for choice in chosen} == {hsa_cu_mask(FOUND[0].gpu, 30, "c")}
+    assert {choice.ceiling for choice in chosen} == {30}
 
 
 @pytest.mark.parametrize(
@@ -106,17 +106,3 @@ def test_gpus_without_a_unique_id_get_one_by_their_address() -> None:
 
 def test_a_gpu_of_its_own_id_is_known_to_rocr() -> None:
     assert FOUND[0].found.uuid == "GPU-e1100000000000a1"
-
-
-@pytest.mark.parametrize(
-    ("product", "size"), [("MI50", 15), ("MI50", 45), ("MI100", 30), ("MI300X", 152), ("RX 7900 XTX", 48)]
-)
-def test_a_ceiling_is_a_mask_that_the_chip_can_serve(product: str, size: int) -> None:
-    shape = products.gpu_for(product)
-
-    parsed = masks.parse_hsa_cu_mask(hsa_cu_mask(shape, size, "c"))
-
-    assert parsed.ignored == ""
-    assert list(parsed.sets) == [0]
-    assert parsed.sets[0].bit_count() == size
-    masks.check(parsed.sets[0], shape)

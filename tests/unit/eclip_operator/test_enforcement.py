@@ -188,6 +188,15 @@ def test_a_shared_profile_is_taken_beside_busy_mates_and_a_mate_that_wakes_up_en
     assert masked.settle().slots("n")["a-1"]["mode"] == "Profile"
 
 
+def test_a_pod_under_a_ceiling_is_not_profiled_and_is_told_why(masked):
+    masked.slot("a-1", ceiling="30:333333333333333")
+    ask(masked, "a-1", "exclusive")
+
+    assert masked.settle().slots("n")["a-1"]["mode"] == "Enforce"
+    (refusal,) = [event for event in masked.events if event.reason == "ProfileRefused"]
+    assert "30 of 60 CUs, and a profile needs the whole GPU" in refusal.message
+
+
 def test_a_wish_without_the_label_that_it_is_watched_by_is_none(masked):
     """Whoever takes the label away first has nobody told of the annotation's end."""
     ask(masked, "a-1", "shared")

@@ -6,6 +6,8 @@ import pytest
 
 from eclip.slot import table
 
+TWO_ENGINES = "30:333333333333333"
+
 
 def test_pods_without_a_policy_share_the_gpu_unmasked(stage):
     stage.node("n", "aa")
@@ -252,8 +254,7 @@ def test_a_plan_that_cannot_be_is_told_with_both_numbers_and_the_gpu_is_shared_u
 def test_a_ceiling_below_what_a_worker_needs_is_told_with_both_numbers(stage, make_policy, make_profile, make_workload):
     stage.put(make_profile("alex"), make_policy("p", make_workload("a", ("alex",), computeUnits={"min": 40})))
     stage.node("n", "aa")
-    stage.objects["NodeColocation", "", "n"]["status"]["gpus"][0]["ceiling"] = "0:0-29"
-    stage.pod("a-1", "n", "aa")
+    stage.pod("a-1", "n", "aa", ceiling=TWO_ENGINES)
 
     stage.settle()
 
@@ -262,11 +263,29 @@ def test_a_ceiling_below_what_a_worker_needs_is_told_with_both_numbers(stage, ma
     assert "30 CUs" in message
 
 
+def test_pods_with_and_without_a_ceiling_keep_to_their_own_cus(stage, make_policy, make_profile, make_workload):
+    """Containers keep the ceiling that they were made with, so that old and new ones differ."""
+    stage.put(make_profile("alex"), make_policy("p", make_workload("a", ("alex",))))
+    stage.node("n", "aa")
+    stage.pod("a-1", "n", "aa", ceiling=TWO_ENGINES)
+    stage.pod("a-2", "n", "aa", ceiling="30:ccccccccccccccc")
+    stage.pod("a-3", "n", "aa")
+
+    slots = stage.settle().slots("n")
+
+    tables = [table.decode(base64.b64decode(stage.table(slots[f"a-{i}"]["table"])["spec"]["table"])) for i in (1, 2, 3)]
+    inside = [0x333333333333333, 0xCCCCCCCCCCCCCCC, (1 << 60) - 1]
+    assert any(found.streams for found in tables)
+    for found, allowed in zip(tables, inside, strict=True):
+        assert all(stream.cu_set & ~allowed == 0 for stream in found.streams)
+    (question,) = {*stage.solved}
+    assert {seat.ceiling for seat in question.seats} == {0x333333333333333, 0xCCCCCCCCCCCCCCC, None}
+
+
 def test_plans_keep_to_a_ceiling(stage, make_policy, make_profile, make_workload):
     stage.put(make_profile("alex"), make_policy("p", make_workload("a", ("alex",))))
     stage.node("n", "aa")
-    stage.objects["NodeColocation", "", "n"]["status"]["gpus"][0]["ceiling"] = "0:0-29"
-    stage.pod("a-1", "n", "aa")
+    stage.pod("a-1", "n", "aa", ceiling=TWO_ENGINES)
 
     slot = stage.settle().slots("n")["a-1"]
 

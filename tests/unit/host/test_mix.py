@@ -41,6 +41,20 @@ def test_each_gpu_has_its_own_mix():
     assert [part.name for part in mix.of(both, 1).workloads] == ["b"]
 
 
+def test_a_mask_of_the_environment_is_a_ceiling(monkeypatch):
+    monkeypatch.setenv("HSA_CU_MASK", "0:0-29")
+    own, inherited, adopted = (
+        f"{A}, command: [/bin/true], env: {{HSA_CU_MASK: '0:0xf'}}",
+        "name: b, profiles: [alexnet-b8.yaml], command: [/bin/true]",
+        "name: c, profiles: [alexnet-b8.yaml]",
+    )
+
+    found = mix.of(spec(own, inherited, adopted), 0)
+
+    assert [part.ceiling for part in found.workloads] == [0xF, (1 << 30) - 1, None]
+    assert mix.identity(found, "a") != mix.identity(mix.of(spec(A), 0), "a")
+
+
 def test_flags_win_over_the_file_and_leave_the_rest_alone():
     found = mix.of(spec(f"{A}, weight: 2", f"{B}, maxSwitches: 3"), 0).changed(
         changes(weights={"b": 5.0}, latencies_ms={"a": 4.0}, limits={"a": (15, 30)}, options={"max_switches": 0})

@@ -48,12 +48,15 @@ def seen(number: int = 0, **changes: Any) -> Seen:
 
 
 def test_slots_stand_under_their_gpu_and_survive_the_wire() -> None:
-    gpus = reports.gpu_statuses(Scene(report(), {"ab": GPU}, [seen(1), seen(0), seen(2, gpu="other")]))
+    gpus = reports.gpu_statuses(
+        Scene(report(), {"ab": GPU}, [seen(1, ceiling=0xFF | 1 << 99), seen(0), seen(2, gpu="other")])
+    )
     full = reports.status(Scene(report(), {"ab": GPU}, []), gpus, (), NodeStatus(), version="1", generation=7, now=NOW)
 
     (gpu,) = NodeStatus.model_validate(full.wire()).gpus
     assert [slot.slot for slot in gpu.slots] == ["ab-s00", "ab-s01"]
     assert gpu.slots[0].occupant == ("team", "web", "main", "x0")
+    assert [slot.ceiling for slot in gpu.slots] == [None, "8:ff"]
     assert gpu.slots[0].kernels_per_second == 1235
     assert (full.plugin_version, full.observed_generation, full.summary.enforced) == ("2", 7, "2/2")
 

@@ -296,3 +296,72 @@ def test_a_process_that_cannot_hold_its_streams_is_named(room: Callable[[int], N
 
 def test_a_slot_has_room_for_as_many_streams_as_a_plan_may_give_a_process() -> None:
     assert budgets.PROCESS_STREAMS == records.STREAMS
+
+
+FRONT = 0x0333333333333333
+"""Two engines of an MI50: 30 CUs."""
+
+
+def test_every_stream_of_every_variant_lies_within_the_workers_ceiling() -> None:
+    back = masks.whole(GPU) & ~FRONT
+    made = plan(*pair(ceiling=FRONT), Workload("c", PHASES, ceiling=back), Workload("d", REVERSED))
+
+    for variant in made.variants.values():
+        for worker in variant.workers:
+            inside = {"a": FRONT, "c": back}.get(worker.name, masks.whole(GPU))
+            assert all(stream.cu_set & ~inside == 0 for stream in worker.streams)
+            assert {group.compute_units for group in worker.groups} <= {15, 30, 45, 60}
+            own = masks.within(GPU, worker.ceiling).bit_count()
+            assert {group.compute_units for group in worker.groups} - {own} == {s.compute_units for s in worker.streams}
+    alone = made.variants[frozenset("a")].workers[0]
+    assert (alone.streams, {group.compute_units for group in alone.groups}) == ((), {30})
+
+
+def test_one_ceiling_for_both_is_predicted_to_cost_more_than_two_apart() -> None:
+    steep = profile(*[STEEP] * 6)
+    back = masks.whole(GPU) & ~FRONT
+    same = plan(Workload("a", steep, ceiling=FRONT), Workload("b", steep, ceiling=FRONT), strategy="whole-gpu").full
+    apart = plan(Workload("a", steep, ceiling=FRONT), Workload("b", steep, ceiling=back), strategy="whole-gpu").full
+
+    for worker, other in zip(same.workers, apart.workers, strict=True):
+        assert other.predicted_micros == pytest.approx(6 * 400, rel=0.02)
+        assert worker.predicted_micros > 1.8 * other.predicted_micros
+    assert same.alpha == 1.0
+
+
+def test_a_neighbour_without_a_ceiling_is_placed_beside_it() -> None:
+    a, b = plan(
+        Workload("a", PHASES, ceiling=FRONT, limits=(30, 60)), Workload("b", PHASES, limits=(30, 30))
+    ).full.workers
+    assert a.streams == ()
+    assert [stream.cu_set for stream in b.streams] == [masks.whole(GPU) & ~FRONT]
+
+
+@pytest.mark.parametrize("strategy", planning.STRATEGIES)
+def test_every_strategy_can_be_had_under_ceilings(strategy: str) -> None:
+    cut = FRONT | 0xCC  # two engines, and four CUs more, of which nobody has a profile
+    full = plan(Workload("a", PHASES, ceiling=cut), Workload("b", REVERSED, ceiling=FRONT), strategy=strategy).full
+    for worker, ceiling in zip(full.workers, (cut, FRONT), strict=True):
+        assert all(stream.cu_set & ~FRONT == 0 for stream in worker.streams)
+        assert max(group.compute_units for group in worker.groups) <= ceiling.bit_count()
+    if strategy == "whole-gpu":
+        assert [{group.compute_units for group in worker.groups} for worker in full.workers] == [{34}, {30}]
+
+
+def test_a_ceiling_without_a_whole_engine_leaves_the_own_stream() -> None:
+    row = (1 << 20) - 1  # five CUs of every engine
+    for strategy in ("kernel-groups", "static-split"):
+        a = plan(Workload("a", PHASES, ceiling=row), Workload("b", PHASES), strategy=strategy).full.workers[0]
+        assert (a.streams, {group.compute_units for group in a.groups}) == ((), {20})
+
+
+@pytest.mark.parametrize(
+    ("worker", "why"),
+    [
+        ({"ceiling": 0x3FF}, "worker a: needs at least 15 CUs, its ceiling leaves it 10 CUs; raise the ceiling"),
+        ({"ceiling": FRONT, "limits": (40, 60)}, "worker a: needs at least 45 CUs, its ceiling leaves it 30 CUs"),
+    ],
+)
+def test_a_ceiling_that_is_too_low_is_told_with_both_numbers(worker: Any, why: str) -> None:
+    with pytest.raises(InfeasibleError, match=why):
+        plan(Workload("a", PHASES, **worker), Workload("b", PHASES))
