@@ -1,5 +1,6 @@
 """The node agent between a real kubelet and a real API server, with the rights that the chart gives it."""
 
+import contextlib
 import json
 import os
 import sys
@@ -19,7 +20,7 @@ from eclip.slot import table
 from eclip.slot.lookup import Kernel, Model, StreamGroup, Table, Variant
 from kube.binaries import binaries
 from kube.cluster import Cluster
-from kube.commands import run, until
+from kube.commands import ClusterError, run, until
 from kube.images import BASE, base
 from kube.machine import Machine
 
@@ -122,23 +123,26 @@ def site(cluster: Cluster) -> Iterator[Site]:
     made = Site(cluster, cluster.names[0])
     access, machine = cluster.access, made.machine
     cluster.nodes[made.name].load(base())
-    access.kubectl("create", "namespace", HOME)
     objects = [found for found in rendered(EVERYTHING) if found["kind"] in (*KINDS, *RIGHTS, *ADMISSION)]
-    access.apply(*objects)
-    give_token(made)
-    environment = ("env", f"ECLIP_STATE={STATE}", f"NODE_NAME={made.name}")
-    for program in (EMULATE, INSTALL):
-        machine.run(*environment, sys.executable, "-c", program)
-    machine.start("plugin", *environment, sys.executable, *PLUGIN)
-    made.start_agent()
-    yield made
-    for daemon in ("agent", "plugin"):
-        machine.kill(daemon)
-    machine.run("sh", "-c", f"rm -rf {STATE}/*")
-    access.kubectl("delete", "pod", "--all", "--grace-period=0", "--force")
-    # All of it, and waited for: the next tests install the chart on this cluster.
-    access.delete(*objects)
-    access.kubectl("delete", "namespace", HOME, within=SOON_S)
+    try:
+        access.kubectl("create", "namespace", HOME)
+        access.apply(*objects)
+        give_token(made)
+        environment = ("env", f"ECLIP_STATE={STATE}", f"NODE_NAME={made.name}")
+        for program in (EMULATE, INSTALL):
+            machine.run(*environment, sys.executable, "-c", program)
+        machine.start("plugin", *environment, sys.executable, *PLUGIN)
+        made.start_agent()
+        yield made
+    finally:
+        for daemon in ("agent", "plugin"):
+            with contextlib.suppress(ClusterError):  # it never ran
+                machine.kill(daemon)
+        machine.run("sh", "-c", f"rm -rf {STATE}/*")
+        access.kubectl("delete", "pod", "--all", "--grace-period=0", "--force")
+        # All of it, and waited for: the next tests install the chart on this cluster.
+        access.delete(*objects)
+        access.kubectl("delete", "namespace", HOME, within=SOON_S)
 
 
 @pytest.fixture(scope="module")
