@@ -41,8 +41,7 @@ Step Cursor::take(const Plan &plan, uint64_t active, Place place) {
   const Lane &lane = plan.lanes[place.lane];
   if (place.position == 0 || !placed_) {
     variant_ = plan.variant_for(active);
-  }
-  if (place.position == 0 || !placed_) {
+    active_ = active;
     before_ = placed_ ? last_lane_ : place.lane;
   }
   if (placed_) {
@@ -169,9 +168,9 @@ void Cursor::skip(const Plan &plan, uint32_t count) {
   const uint32_t forgotten = count > cursor_history ? count - cursor_history : 0;
   seen_ += forgotten;
   for (uint32_t index = forgotten; index < count; ++index) {
-    remember(keys[position_ + index]);
+    remember(keys[(position_ + index) % keys.size()]);
   }
-  position_ += count;
+  position_ = static_cast<uint32_t>((position_ + count) % keys.size());
 }
 
 void Cursor::remember(uint32_t key) {

@@ -40,7 +40,13 @@ class Cursor {
   // How many kernels will follow, as far as the plan knows, before the request's last one, and before the last one that
   // goes to the same stream unless `anywhere`. At most `most`.
   uint32_t ahead(const Plan &plan, bool anywhere, uint32_t most) const;
-  void skip(const Plan &plan, uint32_t count);  // so many came as expected
+  // The lane follows itself, and unless `anywhere` all of it goes to one stream; under the plan's variant for `active`.
+  bool turns(const Plan &plan, bool anywhere) const {
+    return placed_ && last_lane_ == lane_ && after_[lane_] == lane_ &&
+           (anywhere || plan.variants[variant_].uniform[lane_]);
+  }
+  uint64_t active() const { return active_; }
+  void skip(const Plan &plan, uint32_t count);  // so many came as expected, round and round the lane
   // At a request boundary, or at no place at all: a new plan may be taken now.
   bool at_boundary() const { return !placed_ || position_ == 0; }
   // Of the kernel expected next, where the last one had a place.
@@ -63,6 +69,7 @@ class Cursor {
   uint32_t before_ = 0;     // lane of the request before this one
   uint32_t position_ = 0;   // of the kernel expected next
   uint32_t variant_ = 0;
+  uint64_t active_ = 0;  // by which it was chosen
   uint32_t misses_ = 0;
   uint32_t seen_ = 0;
   uint32_t history_[cursor_history] = {};

@@ -200,6 +200,7 @@ ECLIP_HCC_MODULE_LAUNCH(_Z24hipHccModuleLaunchKernelP18ihipModuleSymbol_tjjjjjjm
 #include "undef_hooks.h"
 
 void Handlers::watch(Stream stream) {
+  client.thread().settle();
   client.streams.touch(stream);
   if (hip::is_per_thread(stream)) {
     client.streams.per_thread_used(runtime, client.thread().streams);
@@ -208,6 +209,7 @@ void Handlers::watch(Stream stream) {
 
 hip::Error Handlers::waited(Error result) {
   client.thread().waited = true;
+  client.thread().settle();
   if (client.profiler.in_use() && result == hip::success) {
     client.profiler.host_waited(runtime);
   }
@@ -373,7 +375,7 @@ void Handlers::mark_begins(const char *message) {
   const std::string &wanted = client.options.request_range;
   Marks &marks = client.thread().marks;
   if (wanted.empty() || (message && strncmp(message, wanted.c_str(), wanted.size()) == 0)) {
-    client.thread().leave_run();
+    client.thread().run.leave();
     marks.began_ns = now_ns();
     marks.model = nullptr;
     ++marks.count;

@@ -17,9 +17,9 @@ void refresh(Client &client, Track &track, uint32_t device_cus) {
       track.pending.flush(*track.counters);
     }
     track.plan = std::move(plan);
-    track.foreseen.clear();
+    track.seen.clear();
     track.cursor.restart();
-    track.request_began_ns = 0;
+    track.clock.stop();
     track.counters = &client.stats.counters_of(track.plan ? track.plan->generation : 0);
   }
 }
@@ -37,11 +37,7 @@ void count_step(const Step &step, Track &track, Marks &marks) {
     return;  // requests are counted where the application marks them
   }
   if (step.request_start) {
-    const uint64_t now = now_ns();
-    if (track.request_began_ns != 0) {
-      count_request(model, now - track.request_began_ns, false);
-    }
-    track.request_began_ns = now;
+    track.clock.begin(model);
   }
   if (step.request_end) {
     bump(model.requests);
@@ -123,41 +119,66 @@ bool other_device(Client &client, const Runtime &runtime, hip::Stream stream) {
 // What this thread launches at this place of the plan, for later runs.
 void learn(const Client &client, Track &track, const Step &step, const Launch &launch) {
   const uint32_t epoch = client.kernels.epoch();
-  if (track.foreseen.empty() || track.foreseen_epoch != epoch) {
-    track.foreseen_epoch = epoch;
-    track.foreseen.assign(track.plan->lanes.size(), {});
+  if (track.seen.empty() || track.seen_epoch != epoch) {
+    track.seen_epoch = epoch;
+    track.seen.assign(track.plan->lanes.size(), {});
   }
-  auto &foreseen = track.foreseen[step.lane];
-  foreseen.resize(track.plan->lanes[step.lane].keys.size());
-  foreseen[step.position] = {launch.function, launch.grid, launch.block};
+  SeenLane &seen = track.seen[step.lane];
+  seen.at.resize(track.plan->lanes[step.lane].keys.size());
+  seen.learn(step.position, {launch.function, launch.grid, launch.block});
 }
 
+constexpr uint32_t most_foreseen = 256;
+
 bool lasts(eclip_reason why) { return why != ECLIP_PASS_FORK_FAILED && why != ECLIP_PASS_CAPTURING; }
+
+// Behind the last kernel of which is known what will be launched there and that it goes where the last one went.
+const Foreseen *end_of_known(const Track &track, bool anywhere) {
+  const Foreseen *end = track.seen[track.cursor.lane()].at.data() + track.cursor.position();
+  for (uint32_t left = track.cursor.ahead(*track.plan, anywhere, most_foreseen); left != 0 && end->function; --left) {
+    ++end;
+  }
+  return end;
+}
+
+// All of the lane is known, and so is what follows it.
+bool turns_round(const Thread &thread, const Track &track, bool anywhere) {
+  const SeenLane &seen = track.seen[track.cursor.lane()];
+  const bool timed = track.clock.runs() || !track.plan->lanes[track.cursor.lane()].first;
+  return seen.known == seen.at.size() && track.cursor.turns(*track.plan, anywhere) && timed && thread.marks.count == 0;
+}
 
 // After a launch that went to `target`: foresees those that follow it there. `owned`: the stream whose order they keep.
 void open_run(Client &client, const Runtime &runtime, Thread &thread, Track &track, const Launch &launch,
               hip::Stream target, const AppStream *owned) {
-  Run &run = thread.run;
-  run.changes = client.streams.changes().load(std::memory_order_acquire);
-  run.table = track.asked_generation;
-  const Foreseen *next = track.foreseen[track.cursor.lane()].data() + track.cursor.position();
-  const Foreseen *end = next;
-  for (uint32_t left = track.cursor.ahead(*track.plan, !owned, Pending::most); left != 0 && end->function; --left) {
-    ++end;
-  }
+  const uint64_t changes = client.streams.changes().load(std::memory_order_acquire);
+  const SeenLane &seen = track.seen[track.cursor.lane()];
+  const uint32_t position = track.cursor.position();
+  const bool turns = turns_round(thread, track, !owned);
+  const Foreseen *first = seen.at.data();
+  const Foreseen *limit = turns ? first + seen.at.size() : end_of_known(track, !owned);
+  const Foreseen *next = turns && position == 0 ? limit : first + position;
   const bool implicit = hip::is_null(launch.stream) || hip::is_per_thread(launch.stream);
-  if (end == next || client.streams.capture_in_progress() || (implicit && client.streams.several_devices())) {
+  if ((!turns && next == limit) || client.streams.capture_in_progress() ||
+      (implicit && client.streams.several_devices())) {
     return;
   }
+  Run &run = thread.run;
+  run.first = first;
+  run.limit = limit;
+  run.turns = turns;
+  run.changes = changes;
+  run.table = track.asked_generation;
   run.stream = launch.stream;
   run.target = target;
   run.owned = owned ? &owned->ownership : nullptr;
   run.table_now = client.slot.generation_word();
   run.changes_now = &client.streams.changes();
+  run.active_now = client.slot.active_word();
+  run.active = track.cursor.active();
   run.runtime = &runtime;
   run.track = &track;
-  run.begin = run.next = next;
-  run.end = end;
+  run.open(next);
 }
 
 // Under the stream's lock. ECLIP_PASS_WHOLE_GPU and a null target: the plan wants it where it is.
@@ -241,7 +262,7 @@ KernelKey key_of(const Launch &launch, NameId name) {
 
 hip::Error launch(const Entry &, Client &client, const Runtime &runtime, const Launch &launch, const Issue &issue) {
   Thread &thread = client.thread();
-  thread.leave_run();
+  thread.run.leave();
   const Device &device = client.streams.device(runtime);
   AppStream *stream = other_device(client, runtime, launch.stream)
                           ? nullptr

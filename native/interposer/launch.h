@@ -33,7 +33,7 @@ class Repeat {
  public:
   __attribute__((always_inline)) Repeat(const void *function, hip::Dim3 grid, hip::Dim3 block, hip::Stream stream) {
     Thread *thread = local.thread;
-    if (!thread || !thread->run.expects({function, grid, block}, stream) || local.depth != 0) {
+    if (!thread || local.depth != 0 || !thread->run.expects({function, grid, block}, stream)) {
       return;
     }
     Run &run = thread->run;

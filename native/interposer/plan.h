@@ -33,6 +33,7 @@ struct Place {
 struct PlanVariant {
   uint64_t active = 0;
   std::vector<std::vector<int16_t>> streams;  // [lane][position]: masked stream or whole_gpu
+  std::vector<bool> uniform;                  // [lane]: all of it goes to one stream
   std::vector<int16_t> usual;                 // [key]: what most launches of this kernel get, for a lost cursor
 };
 

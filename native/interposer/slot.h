@@ -20,7 +20,8 @@ class Slot {
   // Generation that the node asks for; one relaxed load.
   uint64_t generation() const { return __atomic_load_n(generation_word(), __ATOMIC_RELAXED); }
   const uint64_t *generation_word() const { return control_ ? &control_->generation : &no_generation; }
-  uint64_t active() const { return control_ ? __atomic_load_n(&control_->active, __ATOMIC_RELAXED) : 0; }
+  uint64_t active() const { return __atomic_load_n(active_word(), __ATOMIC_RELAXED); }
+  const uint64_t *active_word() const { return control_ ? &control_->active : &none_active; }
 
   // The plan in force: of the newest generation, or the last good one before it; null without any. Reads the table at
   // the first call after a change of generation. `device_cus` as the runtime reports them (see mask_units).
@@ -35,7 +36,7 @@ class Slot {
   Stats &stats_;
   const Intern intern_;
   const eclip_control *control_ = nullptr;
-  static constexpr uint64_t no_generation = 0;
+  static constexpr uint64_t no_generation = 0, none_active = 0;
   std::mutex mutex_;
   uint64_t seen_ = 0;
   std::shared_ptr<const Plan> plan_;

@@ -140,4 +140,27 @@ void count_request(eclip_model_counters &model, uint64_t nanoseconds, bool marke
   __atomic_fetch_add(&model.request_micros[bucket_of(nanoseconds)], 1, __ATOMIC_RELAXED);
 }
 
+void RequestTimes::add(uint64_t nanoseconds) {
+  const uint32_t bucket = bucket_of(nanoseconds);
+  if (bucket != bucket_) {
+    flush();
+    bucket_ = bucket;
+  }
+  ++count_;
+  micros_ += nanoseconds / 1000;
+}
+
+void RequestTimes::flush() {
+  if (count_ != 0) {
+    __atomic_fetch_add(&model_.request_micros[bucket_], count_, __ATOMIC_RELAXED);
+  }
+  count_ = 0;
+}
+
+RequestTimes::~RequestTimes() {
+  flush();
+  put(model_.marked, 0);
+  bump(model_.request_micros_sum, micros_);
+}
+
 }  // namespace eclip

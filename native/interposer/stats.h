@@ -38,4 +38,22 @@ class Stats {
 
 void count_request(eclip_model_counters &model, uint64_t nanoseconds, bool marked);
 
+// Times of requests one after the other, from start to start. Those of a kind are counted at once.
+class RequestTimes {
+ public:
+  explicit RequestTimes(eclip_model_counters &model) : model_(model) {}
+  ~RequestTimes();
+  RequestTimes(const RequestTimes &) = delete;
+  RequestTimes &operator=(const RequestTimes &) = delete;
+  void add(uint64_t nanoseconds);
+
+ private:
+  void flush();
+
+  eclip_model_counters &model_;
+  uint64_t micros_ = 0;
+  uint32_t bucket_ = 0;
+  uint32_t count_ = 0;  // in that bucket
+};
+
 }  // namespace eclip

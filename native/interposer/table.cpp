@@ -165,6 +165,7 @@ Text read_variant(const wire::Variant &wire_variant, const wire::LookupTable &ta
     for (uint32_t index : lane.index) {
       streams.push_back(per_model[lane.model][index]);
     }
+    variant.uniform.push_back(std::equal(streams.begin() + 1, streams.end(), streams.begin()));
   }
   choose_usual(plan, variant);
   plan.variants.push_back(std::move(variant));
@@ -236,6 +237,7 @@ std::shared_ptr<const Plan> on_one_stream(const Plan &plan) {
     for (auto &lane : variant.streams) {
       std::fill(lane.begin(), lane.end(), most);
     }
+    variant.uniform.assign(variant.streams.size(), true);
     std::fill(variant.usual.begin(), variant.usual.end(), most);
   }
   return single;

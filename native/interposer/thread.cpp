@@ -63,17 +63,8 @@ Track &Thread::track(uint64_t stream_id) {
   return *tracks.back();
 }
 
-void Thread::leave_run() {
-  if (run.next != run.begin) {
-    const auto done = static_cast<uint32_t>(run.next - run.begin);
-    run.track->cursor.skip(*run.track->plan, done);
-    run.track->pending.again(*run.track->counters, done);
-  }
-  run.begin = run.next = run.end = nullptr;
-}
-
 Thread::~Thread() {
-  leave_run();
+  run.leave();
   seat->give_back();
   for (const auto &track : tracks) {
     if (track->counters) {

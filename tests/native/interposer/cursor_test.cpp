@@ -85,6 +85,29 @@ TEST(Cursor, AfterKernelsThatWereSkippedItIsWhereItWouldBeIfItHadSeenThem) {
   }
 }
 
+TEST(Cursor, SkipsRoundAndRoundALane) {
+  const Plan plan = plan_of({{"abc", "000"}});
+  Cursor seen, skipping;
+  follow(plan, "abcabcabca", seen);
+  follow(plan, "ab", skipping);
+  skipping.skip(plan, 8);
+  EXPECT_EQ(skipping.position(), seen.position());
+  EXPECT_EQ(follow(plan, "bcabc", skipping).mismatches, 0);
+}
+
+TEST(Cursor, TurnsWhereALaneFollowsItselfOnOneStream) {
+  const Plan plan = plan_of({{"ab", "00"}, {"cd", "01"}});
+  Cursor cursor;
+  EXPECT_FALSE(cursor.turns(plan, true));
+  follow(plan, "ab", cursor);
+  EXPECT_TRUE(cursor.turns(plan, false));
+  follow(plan, "cdcd", cursor);
+  EXPECT_FALSE(cursor.turns(plan, false));
+  EXPECT_TRUE(cursor.turns(plan, true));
+  follow(plan, "abcdabcd", cursor);
+  EXPECT_FALSE(cursor.turns(plan, true));
+}
+
 TEST(Cursor, WhatComesBeforeTheFirstRequestIsNoMismatch) {
   const Followed result = follow(plan_of({{"abc", "012"}}), "xyxabcabc");
   EXPECT_EQ(result.streams, "???012012");

@@ -1,6 +1,7 @@
 // Plans for tests, by letters: the kernels of each model, and for each of them the stream it gets.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -33,6 +34,7 @@ inline void add_model(Plan &plan, const LetterModel &model, uint32_t number) {
   }
   plan.models.push_back("model");
   plan.lanes.push_back(std::move(lane));
+  plan.variants[0].uniform.push_back(std::equal(streams.begin() + 1, streams.end(), streams.begin()));
   plan.variants[0].streams.push_back(std::move(streams));
 }
 
