@@ -1,6 +1,7 @@
 """Every component is killed, one after another and at random, while three programs share a GPU: they never notice, and
 the component does its work again. How soon is printed beside its goal, not asserted: it depends on the machine, too."""
 
+import os
 import random
 import statistics
 import sys
@@ -18,9 +19,10 @@ from kube.watching import Watch, watch
 from kube.workload_pods import reference
 
 pytestmark = pytest.mark.timeout(1200)
-OURS = ("eclip-node-agent", "eclip-device-plugin", "eclip-operator")
+PLUGIN = "eclip-device-plugin"
+OURS = ("eclip-node-agent", PLUGIN, "eclip-operator")
 COMPONENTS = (*OURS, "kubelet", "containerd", "kube-apiserver", "etcd")
-GOALS_S = {"eclip-node-agent": 5.0, "eclip-device-plugin": 5.0, "eclip-operator": 10.0, "kubelet": 5.0}
+GOALS_S = {"eclip-node-agent": 5.0, PLUGIN: 5.0, "eclip-operator": 10.0, "kubelet": 5.0}
 """Seconds from a component's process running again until it works; of the others OTHER_GOAL_S."""
 OTHER_GOAL_S = 15.0
 STANDSTILL_GOAL_S = 2.0
@@ -94,12 +96,39 @@ def works_again(shared: Sharing, edits: Edits, component: str) -> Callable[[], o
     def answers() -> None:
         until("a pod can be entered", lambda: pods.enter(MATES[0], "true") == "", within=PATIENCE_S, every=0.05)
 
-    def gives_out_a_share() -> None:
-        pods.start("newcomer", "alexnet", shared.node, "--requests", "1")
-        until("a newcomer has its share", lambda: pods.phase("newcomer") != "Pending", within=PATIENCE_S)
+    before = registrations(shared) if component == PLUGIN else 0.0
 
-    special = {"kubelet": answers, "containerd": answers, "eclip-device-plugin": gives_out_a_share}
+    def is_registered() -> None:
+        until("kubelet knows the plugin", lambda: registrations(shared) != before, within=PATIENCE_S, every=0.05)
+
+    special = {"kubelet": answers, "containerd": answers, PLUGIN: is_registered}
     return special.get(component, edits.take_effect)
+
+
+def registrations(shared: Sharing) -> float:
+    """How often the plugin has registered with this kubelet."""
+    said = shared.pods.access.kubectl("get", "--raw", f"/api/v1/nodes/{shared.node}/proxy/metrics")
+    name = 'kubelet_device_plugin_registration_total{resource_name="eclip.dev/gpu-share"}'
+    return sum(float(line.rpartition(" ")[2]) for line in said.splitlines() if line.startswith(name))
+
+
+def newcomer(shared: Sharing) -> float:
+    """Seconds until a new pod has a share. They are Kubernetes' for the most part: kubelet tells of its shares every
+    5 s, and for a while after the API server's end the scheduler does not look, longer each time that it ends."""
+    pods, begin = shared.pods, time.monotonic()
+
+    def has_its_share() -> bool:
+        phase = pods.phase("newcomer")
+        if phase == "Failed":  # kubelet refuses it while the plugin is away; whoever made it makes another one
+            pods.delete("newcomer")
+            pods.start("newcomer", "alexnet", shared.node, "--requests", "1")
+        return phase in ("Running", "Succeeded")
+
+    pods.start("newcomer", "alexnet", shared.node, "--requests", "1")
+    until("a newcomer has its share", has_its_share, within=PATIENCE_S)
+    seconds = time.monotonic() - begin
+    pods.delete("newcomer")
+    return seconds
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
@@ -117,8 +146,8 @@ def test_a_killed_component_works_again_and_no_program_ends(
         f"{component} works again after {seconds:.2f} s (goal {broken.goal:.0f}); no counter stood still for more than "
         f"{stood:.2f} s (goal {STANDSTILL_GOAL_S:.0f})\n"
     )
-    if component == "eclip-device-plugin":
-        shared.pods.delete("newcomer")
+    if component == PLUGIN:
+        sys.stdout.write(f"and a newcomer had its share after {newcomer(shared):.2f} s more\n")
     assert stood <= STANDSTILL_S
 
 
@@ -128,12 +157,17 @@ def test_components_that_end_at_random_harm_no_program_and_no_share(
     watching.begin_stretch()
     chance, end = random.Random(SEED), time.monotonic() + RANDOM_S
     taken: dict[str, list[float]] = {}
+    before = "nothing"
     while time.monotonic() < end:
         component = chance.choice(COMPONENTS)
         broken = fault(cluster, shared.node, component)
-        taken.setdefault(component, []).append(broken.recovery(works_again(shared, edits, component)))
-        if component == "eclip-device-plugin":
-            shared.pods.delete("newcomer")
+        seconds = broken.recovery(works_again(shared, edits, component))
+        taken.setdefault(component, []).append(seconds)
+        if seconds > broken.goal:
+            sys.stdout.write(f"{component}, killed after {before}: {seconds:.2f} s, load {os.getloadavg()[0]:.1f}\n")
+        before = component
+        if component == PLUGIN:
+            taken.setdefault("a newcomer's share after that", []).append(newcomer(shared))
 
     for component, seconds in taken.items():
         middle, most = statistics.median(seconds), max(seconds)
