@@ -101,7 +101,8 @@ def test_what_containers_get_follows_the_config(one: Any) -> None:
     given = one.kubelet.admit("masked", SHARE)
     made = record.Record.parse(one.kubelet.records()[given.allocation], "")
     assert given.environment["HSA_CU_MASK"] == made.ceiling
-    beside = record.Record.parse(one.kubelet.records()[one.kubelet.admit("beside", SHARE).allocation], "")
+    mate = one.kubelet.admit("beside", SHARE)
+    beside = record.Record.parse(one.kubelet.records()[mate.allocation], "")
     assert made.reach
     assert beside.reach
     assert (made.reach.bit_count(), beside.reach.bit_count(), made.reach & beside.reach) == (30, 30, 0)
