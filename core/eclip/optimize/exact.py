@@ -3,8 +3,8 @@
 1. A front per distinct worker: its choices as points (time, CUs, hops, sizes in use), see `fronts`.
 2. The sum of shares is cut into nodes; a price on CUs bounds each, see `bounds`.
 3. Descent from the points that the prices like gives an incumbent.
-4. Nodes in order of their bounds: those below the incumbent are joined (`join`), or split where that is too much, by the
-   sum of shares or by the share of one worker.
+4. Nodes in order of their bounds: those below the incumbent are joined (`join`), or split where that is too much, by
+   the sum of shares or by the share of one worker.
 
 The lower bound is the least over all nodes that are left, so it is valid whenever the search ends.
 """

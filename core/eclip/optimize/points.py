@@ -11,6 +11,9 @@ from eclip.optimize.problem import Choice
 
 Ints = npt.NDArray[np.intp]
 
+STEEP = np.geomspace(0.01, 100.0, 25)
+"""Prices, in units of time over area, among which the one that suits a point is looked for."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:
@@ -79,6 +82,6 @@ class Front:
     def _steepness(self, point: int) -> float:
         """The price at which this point is the nearest to being the cheapest, so that its window holds few others."""
         points = self.points
-        prices = np.geomspace(0.01, 100.0, 25) * points.time[point] / points.area[point]
+        prices = STEEP * points.time[point] / points.area[point]
         cost = (points.time + points.hop_micros * points.hops)[:, None] + prices * points.area[:, None]
         return float(prices[(cost[point] - cost.min(axis=0)).argmin()])
