@@ -7,7 +7,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from eclip import node
@@ -48,8 +48,14 @@ def ceilings(state: Path, slots: Iterable[str]) -> tuple[CuSet, ...]:
 def _read(path: Path) -> Record | None:
     """None: the agent has just deleted it, or it is damaged, and says nothing."""
     with contextlib.suppress(OSError, UnicodeDecodeError, InputError):
-        return Record.parse(path.read_text(encoding="utf-8"), str(path))
+        return _record(path)
     return None
+
+
+@lru_cache(maxsize=256)
+def _record(path: Path) -> Record:
+    """A record is never changed, and no other one is ever written in its place."""
+    return Record.parse(path.read_text(encoding="utf-8"), str(path))
 
 
 def make(

@@ -36,6 +36,14 @@ def test_a_program_that_ends_too_soon_leaves_no_profile_and_says_so(host):
     assert host.slots() == {}
 
 
+def test_no_profile_is_taken_where_the_environment_narrows_the_gpu(host):
+    host.environment["HSA_CU_MASK"] = "0:0-29"
+    command = host.start("profile", "--gpu", "emulated", "--to", "a.yaml", "--", ALEXNET)
+
+    assert command.end()[0] == 2
+    assert "HSA_CU_MASK=0:0-29 is set; a profile needs the whole GPU: unset it" in command.said
+
+
 def test_a_program_that_is_not_there_is_bad_input(host):
     command = host.start("profile", "--gpu", "emulated", "--to", "a.yaml", "--", "./missing")
 
