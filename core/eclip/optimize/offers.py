@@ -127,7 +127,8 @@ def _apart(prices: Floats) -> Floats:
 
 def _identity(worker: Worker) -> object:
     """Equal for workers with the same choices, searched in the same way."""
-    return worker.times.tobytes(), worker.sizes, worker.max_switches, worker.latency_micros is not None
+    bound = worker.latency_micros is not None
+    return worker.times.tobytes(), worker.sizes, worker.ceiling, worker.max_switches, bound
 
 
 def _equals(workers: Sequence[Worker], kinds: Sequence[int]) -> list[int]:

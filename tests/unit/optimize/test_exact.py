@@ -160,6 +160,16 @@ def test_objectives_that_exclude_each_other_are_said_to(build: Any) -> None:
         exact.solve(Problem(workers, 60))
 
 
+def test_workers_that_differ_only_in_their_ceilings_need_different_streams() -> None:
+    """45 CUs are a masked stream for the first, and all that the second one has."""
+    worker = Worker("a", np.array([[100.0, 60.0]]), (30, 45), max_switches=0)
+    posed = Problem((worker, replace(worker, name="b", ceiling=45)), 60, max_streams=1)
+    solution = exact.solve(posed)
+
+    assert solution.evaluation.violations == ()
+    assert [part.masked_streams for part in solution.evaluation.workers] == [1, 0]
+
+
 def test_equal_problems_get_equal_plans(build: Any) -> None:
     first, second = (exact.solve(build(8, (30, 20), loose=True)) for _ in range(2))
 
