@@ -87,6 +87,14 @@ sanitize: $(STAMPS)/sanitized
 	  ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0:protect_shadow_gap=0:use_sigaltstack=0:abort_on_error=1 \
 	  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 build/sanitized/venv/bin/python -m pytest $(SANITIZED_TESTS)
 
+# Races: what has threads of ours in it, without any runtime. TSan wants addresses where it expects them (setarch).
+sanitize-threads: $(STAMPS)/runtime $(STAMPS)/configured
+	@cmake -S . -B build/threads -G Ninja --log-level=WARNING -DECLIP_TESTBED=ON -DECLIP_SANITIZE=thread \
+	  -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
+	@cmake --build build/threads -j $(JOBS) --target interposer_test emulator_test -- --quiet
+	@TSAN_OPTIONS=halt_on_error=1 setarch -R ctest --test-dir build/threads --output-on-failure --no-tests=error \
+	  -R '^(interposer|emulator)_test$$'
+
 lint-python: $(STAMPS)/venv
 	@$(BIN)/ruff format --check -q . || { echo "Some Python files are not formatted: make fmt" >&2; exit 1; }
 	@$(BIN)/ruff check -q .
@@ -140,7 +148,7 @@ $(STAMPS)/image-context: $(STAMPS)/runtime $(STAMPS)/testbed $(PYTHON_FILES) too
 # Its environment sees the Python sources beside the sanitized libraries.
 $(STAMPS)/sanitized: $(STAMPS)/runtime $(STAMPS)/testbed core/eclip
 	@echo "Building the native libraries and tests with sanitizers"
-	@cmake -S . -B build/sanitized -G Ninja --log-level=WARNING -DECLIP_TESTBED=ON -DECLIP_SANITIZE=ON \
+	@cmake -S . -B build/sanitized -G Ninja --log-level=WARNING -DECLIP_TESTBED=ON -DECLIP_SANITIZE=address,undefined \
 	  -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
 	@cmake --build build/sanitized -j $(JOBS) --target native_tests $(SANITIZED_LIBRARIES) -- --quiet
 	@rm -rf build/sanitized/package build/sanitized/venv
@@ -157,4 +165,4 @@ $(STAMPS)/configured: $(filter %CMakeLists.txt %.cmake,$(NATIVE_FILES)) | $(STAM
 	@cmake -S . -B build/testbed -G Ninja --log-level=WARNING -DECLIP_TESTBED=ON >/dev/null
 	@mkdir -p $(@D) && touch $@
 
-.PHONY: help demo test unit native fmt lint gen image-context bench bench-scale cluster cluster-down docs clean ctest sanitize lint-python lint-generated lint-cxx
+.PHONY: help demo test unit native fmt lint gen image-context bench bench-scale cluster cluster-down docs clean ctest sanitize sanitize-threads lint-python lint-generated lint-cxx

@@ -10,9 +10,9 @@ target_compile_options(eclip_options INTERFACE -Wall -Wextra -Wpedantic -Werror 
 target_link_libraries(eclip_options INTERFACE Threads::Threads)
 if(ECLIP_SANITIZE)
   # The check of vptrs needs RTTI, which the interposer does without.
-  target_compile_options(eclip_options INTERFACE -fsanitize=address,undefined -fno-sanitize=vptr
+  target_compile_options(eclip_options INTERFACE -fsanitize=${ECLIP_SANITIZE} -fno-sanitize=vptr
                                                  -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g)
-  target_link_options(eclip_options INTERFACE -fsanitize=address,undefined)
+  target_link_options(eclip_options INTERFACE -fsanitize=${ECLIP_SANITIZE})
 endif()
 
 # A link to the one folder: adding all of /usr/include would mix the host's glibc headers with those of zig's target.

@@ -173,6 +173,8 @@ void Chip::repair() {
     file.tickets[i].position = file.active_count;
     file.active[file.active_count++] = i;
   }
+  file.summary.clients = 0;
+  for (const Client &client : file.clients) file.summary.clients += client.used;
   file.busy_uses = 0;
   for (const QueueUse &use : file.uses) file.busy_uses += use.client != 0 && use.busy;
   for (uint32_t i = 0; i < file.active_count; i++) {
@@ -193,10 +195,10 @@ void Chip::unlock() {
   const uint64_t wakes = wakes_;
   wakes_ = 0;
   file_->lock.give();
-  for (uint32_t client = 0; client < max_clients; client++) {
-    if (!(wakes >> client & 1) || client == self_) continue;
-    file_->clients[client].wake.fetch_add(1);
-    if (file_->clients[client].asleep.load()) futex_wake(file_->clients[client].wake);
+  for (uint64_t left = wakes & ~(1ULL << self_); left != 0; left &= left - 1) {
+    Client &other = file_->clients[__builtin_ctzll(left)];
+    other.wake.fetch_add(1);
+    if (other.asleep.load()) futex_wake(other.wake);
   }
 }
 

@@ -52,8 +52,10 @@ double Chip::Turn::advance() {
 
 double Chip::holding(uint32_t &holder) const {
   double earliest = never;
-  for (uint32_t client = 0; client < max_clients; client++) {
+  uint32_t left = file_->summary.clients;
+  for (uint32_t client = 0; client < max_clients && left > 0; client++) {
     const Client &other = file_->clients[client];
+    left -= other.used;
     if (!other.used || other.absent || other.horizon >= earliest) continue;
     earliest = other.horizon;
     holder = client;
@@ -224,9 +226,11 @@ void Chip::Turn::sleep_until(double moment) { file_.clients[chip_.self_].wake_at
 
 /* Others that sleep longer than is right after what changed in this turn. */
 void Chip::note_wakes() {
-  if (file_->summary.clients < 2) return;
-  for (uint32_t client = 0; client < max_clients; client++) {
+  uint32_t left = file_->summary.clients;
+  if (left < 2) return;
+  for (uint32_t client = 0; client < max_clients && left > 0; client++) {
     const Client &other = file_->clients[client];
+    left -= other.used;
     if (!other.used || client == self_ || !other.asleep.load()) continue;
     if (due_of(client) < other.wake_at) wakes_ |= 1ULL << client;
   }

@@ -58,10 +58,9 @@ void Chip::Turn::set_busy(uint32_t use, bool busy) {
   file_.busy_uses += busy ? 1 : -1;
   const bool plenty = file_.busy_uses <= file_.parameters.queue_slots && file_.next_rotation == never &&
                       file_.stalled_until <= file_.fluid.now;
-  if (plenty)
-    place.resident = busy;
-  else
-    chip_.reside();
+  if (!plenty) return chip_.reside();
+  place.resident = busy;
+  if (busy) file_.next_turn = use + 1;
 }
 
 bool Chip::Turn::resident(uint32_t use) const { return file_.uses[use].resident != 0; }
@@ -78,7 +77,7 @@ void Chip::reside() {
     free_slots -= keeps;
     place.resident = keeps;
   }
-  const uint32_t first = file.next_turn;
+  const uint32_t first = file.next_turn; /* maybe one behind the last */
   for (uint32_t i = 0; i < file.uses_end && free_slots > 0; i++) {
     const uint32_t use = (first + i) % file.uses_end;
     QueueUse &place = file.uses[use];
@@ -88,7 +87,7 @@ void Chip::reside() {
     Client &owner = file.clients[place.client - 1]; /* has packets to look at */
     owner.horizon = std::min(owner.horizon, file.fluid.now);
     if (place.client - 1 != self_) wakes_ |= 1ULL << (place.client - 1);
-    if (file.busy_uses > file.parameters.queue_slots) file.next_turn = (use + 1) % file.uses_end;
+    file.next_turn = use + 1;
   }
   const bool crowded = file.busy_uses > file.parameters.queue_slots;
   if (!crowded)

@@ -86,11 +86,13 @@ void Scheduler::rest(int64_t last_activity, int64_t due) {
   const bool crowded = devices_.front()->chip().clients() > 1;
   const int64_t idle = now - last_activity;
   const int64_t margin = crowded ? 0 : late_ns_;
-  if (idle < (crowded ? spin_crowded_ns : spin_alone_ns) || due - now < margin) {
+  if (idle < (crowded ? spin_crowded_ns : spin_alone_ns) || (!crowded && due - now < margin)) {
+    /* No sched_yield: it gives away a whole slice, milliseconds, to any thread that computes. */
     for (int i = 0; i < 16; i++) __builtin_ia32_pause();
-    if (crowded) sched_yield();
     return;
   }
+  /* What is due and did not move waits for another process, which may need this core and wakes us. */
+  if (due <= now) due = INT64_MAX;
   const bool held = std::any_of(devices_.begin(), devices_.end(), [](Device *one) { return one->held_by_host(); });
   const int64_t until = std::min(due - margin, now + (held ? nap(0) : nap(idle)));
   devices_.front()->chip().sleep(until);
