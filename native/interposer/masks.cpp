@@ -10,6 +10,10 @@ namespace eclip {
 
 namespace {
 
+// Of ROCr's reading of HSA_CU_MASK (Flag::parse_masks).
+constexpr uint32_t max_gpu = 255;
+constexpr uint32_t max_bit = 1023;
+
 CuSet trimmed(CuSet set) {
   while (!set.words.empty() && set.words.back() == 0) {
     set.words.pop_back();
@@ -37,34 +41,55 @@ bool parse_hex(const std::string &text, CuSet &set) {
   return true;
 }
 
-// "3", "0-4,9": numbers up to `limit`.
+// As strtoul reads it, for which nothing is 0. False if there is anything else than digits after a plus sign.
+bool parse_number(const std::string &text, uint32_t &number) {
+  const size_t digits = !text.empty() && text[0] == '+' ? 1 : 0;
+  if (text == "+" || text.find_first_not_of("0123456789", digits) != std::string::npos) {
+    return false;
+  }
+  number = static_cast<uint32_t>(strtoul(text.c_str(), nullptr, 10));
+  return true;
+}
+
+// "3", "0-4,9"; what is beyond `limit` is dropped. False if it is no list, names a number twice or leaves none.
 bool parse_list(const std::string &text, uint32_t limit, CuSet &set) {
-  const char *at = text.c_str();
-  while (true) {
-    char *end = nullptr;
-    if (!isdigit(static_cast<unsigned char>(*at))) {
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find(',', at), text.size());
+    const std::string range = text.substr(at, end - at);
+    at = end + 1;
+    const size_t dash = range.find('-');
+    const std::string to = dash == std::string::npos ? "" : range.substr(dash + 1);
+    uint32_t first = 0;
+    uint32_t last = 0;
+    if (range.empty() || !parse_number(range.substr(0, dash), first) || !parse_number(to, last)) {
       return false;
     }
-    const unsigned long first = strtoul(at, &end, 10);
-    unsigned long last = first;
-    if (*end == '-') {
-      at = end + 1;
-      if (!isdigit(static_cast<unsigned char>(*at))) {
+    if (dash == std::string::npos || dash + 1 == range.size()) {
+      last = first;
+    }
+    if (last < first) {
+      return false;
+    }
+    for (uint32_t number = first; number <= std::min(last, limit); ++number) {
+      if (set.has(number)) {
         return false;
       }
-      last = strtoul(at, &end, 10);
+      set.add(number);
     }
-    for (unsigned long number = first; number <= last && number < limit; ++number) {
-      set.add(static_cast<uint32_t>(number));
-    }
-    if (*end == '\0') {
-      return true;
-    }
-    if (*end != ',') {
-      return false;
-    }
-    at = end + 1;
   }
+  return set.count() != 0;
+}
+
+// One set of HSA_CU_MASK.
+bool parse_set(const std::string &text, CuSet &gpus, CuSet &cus) {
+  const size_t colon = text.find(':');
+  if (colon == std::string::npos || text.find(':', colon + 1) != std::string::npos) {
+    return false;
+  }
+  const std::string list = text.substr(colon + 1);
+  const bool hex = list.size() > 1 && toupper(list[1]) == 'X';
+  const bool read = hex ? parse_hex(list, cus) : parse_list(list, max_bit, cus);
+  return read && cus.count() != 0 && parse_list(text.substr(0, colon), max_gpu, gpus);
 }
 
 std::string without_spaces(const char *text) {
@@ -153,34 +178,28 @@ CuSet from_hip_words(const std::vector<uint32_t> &words, const MaskUnits &units)
 }
 
 CuSet clip_by_hsa_cu_mask(const char *value, uint32_t device, uint32_t compute_units) {
-  CuSet everything = all_cus(compute_units);
-  if (!value) {
-    return everything;
-  }
-  CuSet allowed;
-  bool named = false;
-  const std::string text = without_spaces(value);
-  for (size_t at = 0; at <= text.size();) {
+  const CuSet everything = all_cus(compute_units);
+  const std::string text = without_spaces(value ? value : "");
+  CuSet seen;
+  for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find(';', at), text.size());
-    const std::string entry = text.substr(at, end - at);
-    at = end + 1;
-    const size_t colon = entry.find(':');
     CuSet gpus;
     CuSet cus;
-    // ROCr drops the whole variable when any part of it is wrong.
-    if (colon == std::string::npos || !parse_list(entry.substr(0, colon), 1024, gpus)) {
-      return everything;
-    }
-    const std::string list = entry.substr(colon + 1);
-    if (!parse_hex(list, cus) && !parse_list(list, compute_units, cus)) {
+    // ROCr stops at the first set with a fault; what came before it holds.
+    if (!parse_set(text.substr(at, end - at), gpus, cus) || intersection(gpus, seen).count() != 0) {
       return everything;
     }
     if (gpus.has(device)) {
-      allowed = cus;
-      named = true;
+      return intersection(cus, everything);
     }
+    for (uint32_t gpu = 0; gpu < gpus.end(); ++gpu) {
+      if (gpus.has(gpu)) {
+        seen.add(gpu);
+      }
+    }
+    at = end + 1;
   }
-  return named ? intersection(allowed, everything) : everything;
+  return everything;
 }
 
 CuSet clip_by_global_mask(const char *value, const MaskUnits &units) {

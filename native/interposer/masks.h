@@ -36,7 +36,8 @@ std::vector<uint32_t> hip_words(const CuSet &set, const MaskUnits &units);
 CuSet from_hip_words(const std::vector<uint32_t> &words, const MaskUnits &units);
 
 // The CUs that the environment leaves to this process; all of them where a variable is unset or not understood.
-// HSA_CU_MASK = "gpus:cus[;gpus:cus]", cus = 0x<hex> or a list such as 0-3,8 (ROCr, device index after filtering).
+// HSA_CU_MASK = "gpus:cus[;gpus:cus]", cus = 0x<hex> or a list such as 0-3,8 (device index after filtering), read as ROCr
+// reads it: up to the first set with a fault (Flag::parse_masks, core/util/flag.cpp).
 CuSet clip_by_hsa_cu_mask(const char *value, uint32_t device, uint32_t compute_units);
 // ROC_GLOBAL_CU_MASK = 0x<hex>, in HIP's bits.
 CuSet clip_by_global_mask(const char *value, const MaskUnits &units);

@@ -44,10 +44,21 @@ TEST(Masks, HsaCuMaskIsReadAsRocrReadsIt) {
   EXPECT_EQ(clip_by_hsa_cu_mask("0:0xF1", 0, 8), of({0, 4, 5, 6, 7}));
   EXPECT_EQ(clip_by_hsa_cu_mask("1:0-3; 0,2 : 6-99", 0, 8), of({6, 7}));
   EXPECT_EQ(clip_by_hsa_cu_mask("1:0-3", 0, 8), all_cus(8));
+  EXPECT_EQ(clip_by_hsa_cu_mask("0:1;", 0, 8), of({1}));
+  EXPECT_EQ(clip_by_hsa_cu_mask("0:1-", 0, 8), of({1}));
+  EXPECT_EQ(clip_by_hsa_cu_mask("0:-1", 0, 8), of({0, 1}));
+}
+
+TEST(Masks, OfHsaCuMaskHoldsWhatComesBeforeTheFirstFault) {
+  EXPECT_EQ(clip_by_hsa_cu_mask("0:0-2;1:3-1", 0, 8), of({0, 1, 2}));
+  EXPECT_EQ(clip_by_hsa_cu_mask("1:3-1;0:0-2", 0, 8), all_cus(8));
+  EXPECT_EQ(clip_by_hsa_cu_mask("1:0;1:1;0:0-2", 0, 8), all_cus(8));
+  EXPECT_EQ(clip_by_hsa_cu_mask("0:0-2;0:5", 0, 8), of({0, 1, 2}));
 }
 
 TEST(Masks, AnEnvironmentThatIsNotUnderstoodClipsNothing) {
-  for (const char *value : {"", "0", "0:", "0:0x", "0:1-", "x:1", "0:1;", "0:1,,2", "0:0x1g", ":1", "0:-1"}) {
+  for (const char *value :
+       {"", "0", "0:", "0:0x", "0:0x0", "x:1", "0:1,,2", "0:1,1", "0:0x1g", ":1", "0:3-1", "0:1:2"}) {
     EXPECT_EQ(clip_by_hsa_cu_mask(value, 0, 8), all_cus(8)) << value;
   }
   EXPECT_EQ(clip_by_global_mask("17", mask_units(8, 8, 0)), all_cus(8));
