@@ -87,6 +87,10 @@ def _sources(client: ClientRecord, counters: Counters, workers: Sequence[str]) -
     }
 
 
+ENFORCING = ("enforce", "single-mask")
+"""Modes in which a plan is carried out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """Is the plan in force in a slot?"""
@@ -99,13 +103,20 @@ class Proof:
 def proof(clients: Sequence[ClientRecord], generation: int) -> Proof:
     """What the living processes of a slot prove about the table of this generation."""
     alive = [client for client in clients if client.alive]
-    enforcing = [client for client in alive if client.mode in ("enforce", "single-mask")]
+    enforcing = [client for client in alive if client.mode in ENFORCING]
     if not enforcing:
         return Proof(None, f"not enforcing, mode {alive[0].mode}" if alive else "no program")
     verdicts = [_client_proof(client, generation) for client in enforcing]
     refused = [verdict for verdict in verdicts if verdict.in_force is False]
     waiting = [verdict for verdict in verdicts if verdict.in_force is None]
     return (refused or waiting or verdicts)[0]
+
+
+def last_proof(clients: Sequence[ClientRecord], generation: int) -> Proof:
+    """What the process that began last proves, when it has ended: its life may have been shorter than a look."""
+    enforcing = [client for client in clients if client.mode in ENFORCING]
+    newest = max(enforcing, key=lambda client: client.started_ns, default=None)
+    return _client_proof(newest, generation) if newest else Proof(None, "no program")
 
 
 def _client_proof(client: ClientRecord, generation: int) -> Proof:

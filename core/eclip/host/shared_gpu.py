@@ -211,7 +211,7 @@ class SharedGpu:
             self._say(f"{name} {how}, starts again in {after.retry_at - now:.0f} s")
         elif life.phase is not Phase.STOPPING:
             self._say(f"{name} {how}")
-        self._keep(name, self.proofs[name])
+        self._keep(name, readings.last_proof(self._slots.clients(name), self._slots.generation(name)))
 
     def _replan(self, names: tuple[str, ...]) -> None:
         wanted = {name: self.wanted[name] for name in names}

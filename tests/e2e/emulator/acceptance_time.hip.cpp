@@ -40,10 +40,14 @@ double gated(const std::vector<hipStream_t> &streams, Enqueue enqueue) {
   return latest;
 }
 
+/* The least of three: a host that is interrupted between two packets only adds to it. */
 double together(const std::vector<hipStream_t> &streams, int count, double micros) {
-  return gated(streams, [&](hipStream_t stream) {
-    for (int i = 0; i < count; i++) test_spin<<<whole_gpu, 64, 0, stream>>>(micros);
-  });
+  double least = 1e9;
+  for (int round = 0; round < 3; round++)
+    least = std::min(least, gated(streams, [&](hipStream_t stream) {
+                       for (int i = 0; i < count; i++) test_spin<<<whole_gpu, 64, 0, stream>>>(micros);
+                     }));
+  return least;
 }
 
 bool close(double measured, double wanted, double tolerance = 0.02) {

@@ -106,6 +106,15 @@ def test_the_dead_prove_nothing():
     assert readings.proof([], 2).in_force is None
 
 
+def test_a_program_that_ended_between_two_looks_proves_what_was_in_force():
+    first = client(counters(1), alive=False, started_ns=100)
+    last = client(counters(2), alive=False, started_ns=200, streams=(HONOURED,))
+
+    assert readings.last_proof([last, first], 2) == readings.Proof(True, "in force")
+    assert readings.last_proof([first], 2).in_force is None
+    assert readings.last_proof([], 2).in_force is None
+
+
 def test_a_program_that_only_observes_proves_nothing():
     assert readings.proof([client(counters(2), mode="observe")], 2) == readings.Proof(
         None, "not enforcing, mode observe"
