@@ -59,7 +59,8 @@ class HostWire:
             control_plane.run("iptables", "-w", "-A", "FORWARD", direction, "host", "-j", "DROP")
 
     def remove(self) -> None:
-        run("sh", "-c", f"! ip link show dev {self.device} >/dev/null 2>&1 || ip link delete dev {self.device}")
+        # It also goes by itself, with the machine at its other end, maybe just now.
+        run("sh", "-c", f"ip link delete dev {self.device} 2>/dev/null; ! ip link show dev {self.device} 2>/dev/null")
 
 
 def lay_control_plane(machine: Machine) -> None:
