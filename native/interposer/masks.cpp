@@ -178,7 +178,7 @@ CuSet from_hip_words(const std::vector<uint32_t> &words, const MaskUnits &units)
 }
 
 CuSet clip_by_hsa_cu_mask(const char *value, uint32_t device, uint32_t compute_units) {
-  const CuSet everything = all_cus(compute_units);
+  CuSet everything = all_cus(compute_units);
   const std::string text = without_spaces(value ? value : "");
   CuSet seen;
   for (size_t at = 0; at < text.size();) {
