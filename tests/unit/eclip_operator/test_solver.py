@@ -3,10 +3,10 @@
 import asyncio
 import os
 import signal
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+from running import running
 
 from eclip_operator import questions, reading
 from eclip_operator.questions import Answer, Chip, MixQuestion, ProfilingQuestion, Refusal, Seat, Worker
@@ -38,17 +38,9 @@ def question(chip, texts, latency=None):
     return MixQuestion(chip, (Seat("a", (Worker("alex", digest),), 1.0, latency_micros=latency),) * 2, OPTIONS)
 
 
-@asynccontextmanager
-async def solving(done, processes=1):
+def solving(done, processes=1):
     """A solver at work."""
-    one = Solver(done, processes)
-    task = asyncio.create_task(one.run())
-    try:
-        yield one
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    return running(Solver(done, processes))
 
 
 async def settled(one):
@@ -147,11 +139,8 @@ def test_urgent_questions_come_first(chip, texts):
             one.ask(question(chip, texts, latency), texts, urgent=latency == 2e9)
         # Known as urgent only later.
         one.ask(question(chip, texts, 1e9), texts, urgent=True)
-        task = asyncio.create_task(one.run())
-        await settled(one)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        async with running(one):
+            await settled(one)
         return [asked.seats[0].latency_micros for asked in answers]
 
     assert asyncio.run(play()) == [1e9, 2e9, None]
@@ -164,11 +153,8 @@ def test_questions_that_nobody_poses_any_more_are_given_up(chip, texts):
         one.ask(question(chip, texts), texts)
         one.ask(question(chip, texts, 1e9), texts)
         one.keep({questions.key(question(chip, texts, 1e9))})
-        task = asyncio.create_task(one.run())
-        await settled(one)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        async with running(one):
+            await settled(one)
         return [asked.seats[0].latency_micros for asked in answers]
 
     assert asyncio.run(play()) == [1e9]

@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager, suppress
 
 import pytest
+from running import running
 
 from eclip.api.node import GpuSpec, NodeSpec, SlotSpec
 from eclip.api.policy import PolicyStatus
@@ -51,18 +51,10 @@ def event(name: str) -> Event:
     return Event("Pod", "v1", "team", name, "uid", "Planned", "text")
 
 
-@asynccontextmanager
-async def working(server, known=()):
+def working(server, known=()):
     """A writer at work."""
     found = {name: json.dumps({"metadata": {"name": name}}) for name in known}
-    one = Writer(server, found.__getitem__, set(), lambda _: None)
-    task = asyncio.create_task(one.run())
-    try:
-        yield one
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    return running(Writer(server, found.__getitem__, set(), lambda _: None))
 
 
 async def done(one, server, count):
