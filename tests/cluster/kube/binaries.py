@@ -78,7 +78,9 @@ def _build_all(folder: Path) -> None:
 
 
 def _build(build: Build, target: Path) -> None:
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    # The compiler collects its garbage seldom: a sixth less CPU time for some more memory.
+    go_settings = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOGC": "400"}
+    environment = {**os.environ, **go_settings}
     options = ("-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", build.link)
     run(
         go(), "build", "-C", MODULES / build.module, *options, "-o", f"{target}/", *build.packages,
