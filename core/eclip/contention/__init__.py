@@ -179,6 +179,21 @@ class Fluid:
         return float(self._state.joules_micro)
 
     @property
+    def busy_cus(self) -> float:
+        """CUs that are busy now."""
+        return float(self._state.busy_cus)
+
+    @property
+    def watts(self) -> float:
+        """Draw now, idle power included."""
+        chip = self._chip
+        return (
+            chip.idle_watts
+            + chip.cu_watts * self.busy_cus
+            + chip.byte_microjoules * float(self._state.bytes_per_micro)
+        )
+
+    @property
     def speeds(self) -> dict[int, float]:
         """Speed of every running kernel, by id, of that alone: in (0, 1]."""
         return {running.id: running.speed for running in self._state.running[: self._state.count]}
