@@ -2,7 +2,7 @@
 
 import typer
 
-from eclip.cli import apply, doctor, inspect, layout, plan, profile, run, slot, top
+from eclip.cli import apply, doctor, inspect, layout, plan, profile, run, simulate, slot, top
 
 UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[2]
 """ClickException, the root of what the parser raises: of click, or of the copy of it that newer typer carries."""
@@ -22,6 +22,7 @@ A first session:
     eclip doctor                                    # is this host fit?
     eclip profile --to alexnet.yaml -- ./alexnet    # how long takes each kernel on how many CUs?
     eclip plan -f colocation.yaml                   # who gets which CUs, and what will that bring?
+    eclip simulate -f colocation.yaml -o table      # and what would the other strategies bring?
     eclip run colocation.yaml                       # start the programs and enforce the plan
 
 Exit codes: 0 done, 1 failed, 2 bad input, 3 infeasible, 4 not in force.
@@ -39,6 +40,7 @@ for _command in (
     profile.profile,
     layout.layout,
     plan.plan,
+    simulate.simulate,
     run.run,
     apply.apply,
     top.top,

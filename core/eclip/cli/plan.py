@@ -1,17 +1,14 @@
 """`eclip plan`: who gets which CUs for which kernels, and what that is expected to bring."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group as Stack
 
-from eclip.cli import output, progress, values
-from eclip.errors import InputError
+from eclip.cli import output, progress, questions, values
 
 if TYPE_CHECKING:
-    from eclip.gpu.topology import Gpu
     from eclip.host import mix
 
 GOALS = "What to plan for"
@@ -124,20 +121,14 @@ def plan(
         },
     )
     with progress.working("Planning"), output.reserved():
-        plans = [_planned(question, changes) for question in _questions(file, gpu, profiles or [])]
+        plans = [_planned(question, changes) for question in questions.questions(file, gpu, profiles or [])]
     if len(plans) == 1:
         output.answer(plans[0], form, lambda: shapes.plan_table(plans[0]), to)
     else:
         output.answer({"gpus": plans}, form, lambda: Stack(*map(shapes.plan_table, plans)), to)
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    gpu: "Gpu"
-    mix: "mix.Mix"
-
-
-def _planned(question: _Question, changes: "mix.Changes") -> dict[str, Any]:
+def _planned(question: questions.Question, changes: "mix.Changes") -> dict[str, Any]:
     from eclip import planning
     from eclip.gpu import products
     from eclip.report import shapes
@@ -146,24 +137,6 @@ def _planned(question: _Question, changes: "mix.Changes") -> dict[str, Any]:
     product = products.product(question.gpu.product)
     made = planning.make_plan(question.gpu, product, changed.workloads, changed.options)
     return shapes.plan_json(question.gpu, made.full)
-
-
-def _questions(file: Path | None, gpu: str | None, profiles: list[str]) -> list[_Question]:
-    from eclip.documents import colocation, profile
-    from eclip.host import gpus, mix
-
-    if (file is None) == (not profiles):
-        raise InputError(
-            "name either a colocation file (-f FILE) or a GPU and profiles (--gpu MI50 --profile NAME=FILE)"
-        )
-    if file is not None:
-        spec = colocation.load(file)
-        chips = {name: gpus.named(gpu) if gpu else gpus.describe(name, str(file)) for name in spec.gpus}
-        return [_Question(found, mix.of(spec, name)) for name, found in chips.items()]
-    if gpu is None:
-        raise InputError("--profile needs a GPU as well: --gpu MI50, or --gpu with a folder of KFD topology")
-    files = values.named("--profile", profiles, values.path, "FILE")
-    return [_Question(gpus.named(gpu), mix.of_profiles({name: profile.load(path) for name, path in files.items()}))]
 
 
 def _sizes(value: str | None) -> Any:

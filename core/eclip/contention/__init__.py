@@ -188,9 +188,7 @@ class Fluid:
         """Draw now, idle power included."""
         chip = self._chip
         return (
-            chip.idle_watts
-            + chip.cu_watts * self.busy_cus
-            + chip.byte_microjoules * float(self._state.bytes_per_micro)
+            chip.idle_watts + chip.cu_watts * self.busy_cus + chip.byte_microjoules * float(self._state.bytes_per_micro)
         )
 
     @property

@@ -18,7 +18,19 @@ from eclip.slot import Slot
 ROOT = Path(__file__).parents[3]
 ALEXNET = ROOT / "examples/profiles/alexnet-b8.yaml"
 SHUFFLENET = ROOT / "examples/profiles/shufflenet-b8.yaml"
-COMMANDS = ["doctor", "profile", "layout", "plan", "run", "apply", "top", "inspect", "slot create", "slot remove"]
+COMMANDS = [
+    "doctor",
+    "profile",
+    "layout",
+    "plan",
+    "simulate",
+    "run",
+    "apply",
+    "top",
+    "inspect",
+    "slot create",
+    "slot remove",
+]
 
 
 @pytest.fixture
@@ -281,3 +293,65 @@ def test_run_refuses_a_program_that_is_not_there_before_it_starts_anything(eclip
 
     assert (code, "'./missing' is no program" in line or "make native" in line) == (2, True), line
     assert not (tmp_path / "state/slots").exists()
+
+
+MIX = ("--gpu", "MI50", "--profile", f"a={ALEXNET}", "--profile", f"s={SHUFFLENET}", "--requests", "5")
+
+
+def test_simulate_plays_every_strategy(eclip):
+    found = answer(eclip("simulate", *MIX))
+    table = eclip("simulate", *MIX, "-o", "table")[1]
+
+    assert [row["strategy"] for row in found["strategies"]] == [*planning.STRATEGIES, "per-kernel-ioctl"]
+    for row in found["strategies"]:
+        assert row["requestsPerJoule"] == pytest.approx(row["requestsPerSecond"] / row["watts"])
+        assert [worker["name"] for worker in row["workers"]] == ["a", "s"]
+        assert row["strategy"] in table
+    assert found["strategies"][-1]["requestsPerSecond"] < found["strategies"][0]["requestsPerSecond"] / 2
+
+
+def test_simulate_takes_arrivals_for_all_and_for_one(eclip, tmp_path):
+    (tmp_path / "times").write_text("0\n30000\n")
+    load = ("--arrivals", "fixed:20", "--arrivals", f"s=recorded:{tmp_path / 'times'}", "--strategy", "whole-gpu")
+    (row,) = answer(eclip("simulate", *MIX, *load))["strategies"]
+
+    assert [worker["requestsPerSecond"] for worker in row["workers"]] == pytest.approx([20, 1e6 / 30000], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (("--strategy", "best"), "--strategy best: should be one of"),
+        (("--arrivals", "x=closed"), "there is no worker of this name; there are a, s"),
+        (("--arrivals", "often"), "arrivals 'often': give closed"),
+    ],
+)
+def test_simulate_refuses_what_it_does_not_know(eclip, flags, why):
+    code, text = refusal(eclip("simulate", *MIX, *flags))
+
+    assert code == 2
+    assert why in text
+
+
+def test_simulate_refuses_recorded_times_by_line(eclip, tmp_path):
+    (tmp_path / "times").write_text("0\nsoon\n")
+    code, text = refusal(eclip("simulate", *MIX, "--arrivals", f"recorded:{tmp_path / 'times'}"))
+
+    assert code == 2
+    assert "line 2: 'soon' is no time" in text
+
+
+def test_simulate_says_which_strategy_a_limit_forbids(eclip, tmp_path):
+    spec = {
+        "gpu": "emulated",
+        "workloads": [
+            {"name": "a", "profiles": [str(ALEXNET)], "computeUnits": {"max": 30}},
+            {"name": "s", "profiles": [str(SHUFFLENET)]},
+        ],
+    }
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump({"apiVersion": "eclip.dev/v1alpha1", "kind": "Colocation", "spec": spec}))
+    rows = answer(eclip("simulate", "-f", path, "--gpu", "MI50", "--requests", 3))["strategies"]
+
+    assert "at most 30 CUs" in rows[0]["infeasible"]
+    assert rows[-1]["requestsPerSecond"] > 0
