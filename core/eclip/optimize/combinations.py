@@ -3,7 +3,7 @@
 import ctypes
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from eclip.optimize.evaluate import TOLERANCE
 from eclip.optimize.mix import Terms
 from eclip.optimize.paths import Floats
 from eclip.optimize.points import Ints
-from eclip.optimize.problem import Objective, Overlap, Problem
+from eclip.optimize.problem import Objective, Overlap, Problem, Worker
 
 _OBJECTIVES = {Objective.FAIRNESS: 0, Objective.THROUGHPUT: 1, Objective.LATENCY: 1, Objective.ENERGY: 2}
 
@@ -53,8 +53,10 @@ class Combinations:
     """Of these points. Keeps the arrays that the native part reads."""
 
     def __init__(self, problem: Problem, mix: Sequence[Terms]) -> None:
-        self._mix = [_contiguous(part) for part in mix]
-        self._workers = (native.Points * len(mix))(*(_points(part) for part in self._mix))
+        self._lengths = [len(part) for part in mix]
+        distinct = {id(part): _arrays(part) for part in mix}
+        self._arrays = list(distinct.values())
+        self._workers = (native.Points * len(mix))(*(_points(part.worker, distinct[id(part)]) for part in mix))
         power = problem.power
         self._native = native.Mix(
             self._workers,
@@ -75,7 +77,7 @@ class Combinations:
         None if no combination is within the limit.
         """
         rows = {worker: np.ascontiguousarray(points) for worker, points in chosen.items()}
-        addresses = [native.address(rows[worker]) if worker in rows else 0 for worker in range(len(self._mix))]
+        addresses = [native.address(rows[worker]) if worker in rows else 0 for worker in range(len(self._lengths))]
         columns = (ctypes.c_void_p * len(addresses))(*addresses)
         points, last_costs = np.ascontiguousarray(ends.points), np.ascontiguousarray(ends.costs)
         last = native.Last(ends.worker, len(points), native.address(points), native.address(last_costs), limit)
@@ -93,12 +95,12 @@ class Combinations:
             return None
         at = {worker: int(index[found.row]) for worker, index in rows.items()}
         at[ends.worker] = int(points[found.last])
-        return Best(found.objective, found.excess, tuple(at[worker] for worker in range(len(self._mix))))
+        return Best(found.objective, found.excess, tuple(at[worker] for worker in range(len(self._lengths))))
 
     def descend(self, start: Best) -> Best:
         """Improves one worker at a time, given the others, until none can be improved."""
         best, improved = start, True
-        ends = [self._all(worker) for worker in range(len(self._mix))]
+        ends = [self._all(worker) for worker in range(len(self._lengths))]
         while improved:
             improved = False
             for end in ends:
@@ -110,34 +112,28 @@ class Combinations:
 
     def every(self) -> Best:
         """The best of all that there are."""
-        *others, last = range(len(self._mix))
-        grids = np.meshgrid(*(np.arange(len(self._mix[worker])) for worker in others), indexing="ij")
-        rows = {worker: grid.ravel() for worker, grid in zip(others, grids, strict=True)}
-        found = self.least(rows, np.zeros(math.prod(len(self._mix[worker]) for worker in others)), self._all(last))
+        *others, last = range(len(self._lengths))
+        lengths = [self._lengths[worker] for worker in others]
+        count = math.prod(lengths)
+        rows = dict(zip(others, np.indices(lengths).reshape(len(others), count), strict=True))
+        found = self.least(rows, np.zeros(count), self._all(last))
         assert found is not None
         return found
 
     def _all(self, worker: int) -> Ends:
-        count = len(self._mix[worker])
+        count = self._lengths[worker]
         return Ends(worker, np.arange(count), np.zeros(count))
 
 
-def _contiguous(part: Terms) -> Terms:
-    """Itself, as a rule: views with gaps are copied."""
-    return replace(
-        part,
-        time=np.ascontiguousarray(part.time),
-        share=np.ascontiguousarray(part.share),
-        toll=np.ascontiguousarray(part.toll),
-        further=np.ascontiguousarray(part.further),
-        masked=np.ascontiguousarray(part.masked),
-    )
+def _arrays(part: Terms) -> list[native.Array]:
+    """As the native part reads them; views with gaps are copied."""
+    floats, integers = (part.time, part.share, part.toll), (part.further, part.masked)
+    return [*map(np.ascontiguousarray, floats), *map(np.ascontiguousarray, integers)]
 
 
-def _points(part: Terms) -> native.Points:
-    worker = part.worker
+def _points(worker: Worker, arrays: Sequence[native.Array]) -> native.Points:
     return native.Points(
-        *(native.address(array) for array in (part.time, part.share, part.toll, part.further, part.masked)),
+        *(native.address(array) for array in arrays),
         worker.factor,
         worker.worth,
         worker.kernels,

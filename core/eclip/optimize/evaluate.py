@@ -48,12 +48,14 @@ class Evaluation:
 
 def evaluate(problem: Problem, choices: Sequence[Choice]) -> Evaluation:
     """Computes times, objective and violated constraints of one size per kernel and worker."""
-    averages = [_average(worker, choice) for worker, choice in zip(problem.workers, choices, strict=True)]
+    counts = [np.bincount(choice).tolist() for choice in choices]
+    averages = [_average(worker, count) for worker, count in zip(problem.workers, counts, strict=True)]
+    used = [tuple(size for size, kernels in enumerate(count) if kernels) for count in counts]
     slowdown = 1.0 + alpha(problem, averages)
-    further = sum(len(_in_use(choice)) - 1 for choice in choices)
+    further = sum(len(sizes) - 1 for sizes in used)
     parts = tuple(
-        _worker(problem, worker, choice, slowdown, further)
-        for worker, choice in zip(problem.workers, choices, strict=True)
+        _worker(problem, *worker, slowdown=slowdown, further=further)
+        for worker in zip(problem.workers, choices, averages, used, strict=True)
     )
     value = objective(problem, [part.request_micros for part in parts], sum(averages))
     return Evaluation(value, slowdown - 1.0, parts, tuple(_violations(problem, parts)))
@@ -87,23 +89,28 @@ def switches(choice: Choice) -> int:
     return int(np.count_nonzero(choice[1:] != choice[:-1]))
 
 
-def _in_use(choice: Choice) -> tuple[int, ...]:
-    return tuple(np.flatnonzero(np.bincount(choice)).tolist())
+def _average(worker: Worker, counts: Sequence[int]) -> float:
+    """From the kernels per size; the largest sizes may have no count."""
+    return sum(size * kernels for size, kernels in zip(worker.sizes, counts, strict=False)) / worker.kernels
 
 
-def _average(worker: Worker, choice: Choice) -> float:
-    return float(np.asarray(worker.sizes)[choice].sum()) / worker.kernels
-
-
-def _worker(problem: Problem, worker: Worker, choice: Choice, slowdown: float, further: int) -> WorkerEvaluation:
-    used = _in_use(choice)
+def _worker(
+    problem: Problem,
+    worker: Worker,
+    choice: Choice,
+    average: float,
+    used: tuple[int, ...],
+    *,
+    slowdown: float,
+    further: int,
+) -> WorkerEvaluation:
     solo = float(worker.times[np.arange(worker.kernels), choice].sum())
     changes = switches(choice)
     wrap = bool(choice[0] != choice[-1])
     contended = slowdown * solo
     return WorkerEvaluation(
         solo_micros=solo,
-        average_compute_units=_average(worker, choice),
+        average_compute_units=average,
         switches=changes,
         wrap_switch=wrap,
         sizes_in_use=used,

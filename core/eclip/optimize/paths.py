@@ -69,8 +69,8 @@ class Paths:
         self.hop_micros = hop_micros
         levels = 0 if max_switches is None else min(max_switches, self.kernels - 1) + 1
         self._native = native.Paths(
-            self._micros.ctypes.data,
-            self._steps.ctypes.data,
+            native.address(self._micros),
+            native.address(self._steps),
             self.kernels,
             len(sizes),
             levels,
@@ -108,6 +108,8 @@ class Paths:
 
     def at(self, hop_micros: float) -> "Paths":
         """The same with another cost of hops."""
+        if hop_micros == self.hop_micros:
+            return self
         return Paths(self._micros, self.sizes, self._max_switches, hop_micros)
 
     def front(self, window: Window | None = None) -> Reached | None:

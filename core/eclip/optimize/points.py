@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from eclip.optimize.paths import Floats, Paths, Window
+from eclip.optimize.paths import Floats, Paths, Window, least
 from eclip.optimize.problem import Choice
 
 Ints = npt.NDArray[np.intp]
@@ -43,6 +43,8 @@ class Points:
     @staticmethod
     def join(parts: Sequence["Points"]) -> "Points":
         """All points of the parts."""
+        if len(parts) == 1:
+            return parts[0]
         return Points(
             *(np.concatenate([getattr(part, field) for part in parts]) for field in Points.__dataclass_fields__)
         )
@@ -70,18 +72,19 @@ class Front:
 
     def choice(self, point: int) -> Choice:
         """Sizes per kernel of a point (index into `points`), as indices of the worker's sizes."""
-        at = self.points.take(np.array([point]))
-        subset, hop_class, area = int(at.subset[0]), int(at.hop_class[0]), int(at.area[0])
-        price = self._steepness(point) if self.exact else float(at.price[0])
-        paths = self.paths[subset].at(float(at.hop_micros[0]))
+        points = self.points
+        subset, hop_class, area = int(points.subset[point]), int(points.hop_class[point]), int(points.area[point])
+        price = self._steepness(point) if self.exact else float(points.price[point])
+        paths = self.paths[subset].at(float(points.hop_micros[point]))
         # A window that just holds the point finds it again, without most of the others.
-        cost = float(at.time[0] + paths.hop_micros * at.hops[0]) + price * area
+        cost = float(points.time[point] + paths.hop_micros * points.hops[point]) + price * area
         window = Window(price, cost * (1 + 1e-12))
         return np.asarray(self.subsets[subset], dtype=np.intp)[paths.trace(hop_class, area, window)]
 
     def _steepness(self, point: int) -> float:
         """The price at which this point is the nearest to being the cheapest, so that its window holds few others."""
         points = self.points
-        prices = STEEP * points.time[point] / points.area[point]
-        cost = (points.time + points.hop_micros * points.hops)[:, None] + prices * points.area[:, None]
-        return float(prices[(cost[point] - cost.min(axis=0)).argmin()])
+        prices = STEEP * (float(points.time[point]) / float(points.area[point]))
+        cost = points.time + points.hop_micros * points.hops
+        dearer = cost[point] + prices * points.area[point] - least(cost, points.area, prices)[0]
+        return float(prices[dearer.argmin()])

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
 
-from eclip.optimize.paths import Floats, Reached
+from eclip.optimize.paths import Floats, Paths, Reached
 from eclip.optimize.points import Front, Ints, Points
 from eclip.optimize.problem import Problem, Worker
 
@@ -19,90 +20,111 @@ def worthwhile(
 
     One matches another if it is as fast with no more area, hops, sizes in use and masked streams.
     """
-    unit = max(1, math.gcd(*(size - worker.sizes[0] for size in worker.sizes)))
-    width = worker.kernels * (worker.sizes[-1] - worker.sizes[0]) // unit + 1
-    kinds: dict[tuple[int, int], list[int]] = {}
-    for index, least in enumerate(found):
-        if least is not None:
-            kinds.setdefault((int(front.further[index]), int(front.masked[index])), []).append(index)
+    grid = _Grid.of(worker, front.paths)
+    kinds: dict[tuple[int, int], dict[int, Reached]] = {}
+    for index, reached in enumerate(found):
+        if reached is not None:
+            kinds.setdefault((int(front.further[index]), int(front.masked[index])), {})[index] = reached
     done: list[tuple[tuple[int, int], Floats]] = []
     parts = []
     for kind in sorted(kinds):
-        sheet = _Sheet.of(front, found, kinds[kind], unit=unit, width=width, hops_cost=problem.hop_micros > 0)
-        rivals = [lowest for other, lowest in done if other[0] <= kind[0] and other[1] <= kind[1]]
-        worth = _steps_down(sheet.time)
+        sheet = _Sheet.of(grid, kinds[kind], hops_cost=problem.hop_micros > 0)
+        lowest = np.minimum.accumulate(np.minimum.accumulate(sheet.least, axis=1), axis=0)
+        worth = _steps_down(sheet.least, lowest)
+        rivals = [other for (further, masked), other in done if further <= kind[0] and masked <= kind[1]]
         if rivals:
-            worth &= sheet.time < np.min(rivals, axis=0)
-        parts.append(
-            sheet.points(
-                worth, worker.kernels * worker.sizes[0], unit, price=price, hop_micros=hop_micros, merged=front.merged
-            )
-        )
-        done.append((kind, np.minimum.accumulate(np.minimum.accumulate(sheet.time, axis=1), axis=0)))
+            worth &= sheet.least < np.min(rivals, axis=0)
+        parts.extend(sheet.points(worth, price=price, hop_micros=hop_micros, merged=front.merged))
+        done.append((kind, lowest))
     return Points.join(parts) if parts else front.points.take(np.empty(0, dtype=np.intp))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sheet:
-    """The best of several sets of sizes for every class of hops and area; arrays [classes, areas]."""
+class _Grid:
+    """The areas that any set of sizes can have, and where in it those of each set lie."""
 
-    time: Floats
-    hops: Floats
-    subset: Ints
-    hop_class: Ints
+    least_area: int
+    unit: int
+    width: int
+    paths: Sequence[Paths]
+    """Per set of sizes."""
 
     @staticmethod
-    def of(
-        front: Front,
-        found: Sequence[Reached | None],
-        subsets: Sequence[int],
-        *,
-        unit: int,
-        width: int,
-        hops_cost: bool,
-    ) -> "_Sheet":
-        rows = front.paths[0].classes if hops_cost else 1
-        floats = (np.full((rows, width), np.inf), np.zeros((rows, width)))
-        sheet = _Sheet(*floats, *(np.zeros((rows, width), np.intp) for _ in range(2)))
-        for index in subsets:
-            reached = found[index]
-            assert reached is not None
-            # Where hops cost nothing, the fastest path of an area is all that matters.
-            fastest = None if hops_cost else reached.time.argmin(axis=0)
-            classes = np.arange(len(reached.time))[:, None] if fastest is None else fastest[None]
-            time = reached.time if fastest is None else np.take_along_axis(reached.time, classes, axis=0)
-            paths = front.paths[index]
-            start = (paths.least_area - front.least_area) // unit
-            columns = slice(start, start + (paths.range - 1) * (paths.unit // unit) + 1, paths.unit // unit)
-            if paths.range == 1:
-                columns = slice(start, start + 1)
-            better = time < sheet.time[:, columns]
-            sheet.time[:, columns][better] = time[better]
-            if hops_cost:
-                sheet.hops[:, columns][better] = reached.hops[better]
-            sheet.subset[:, columns][better] = index
-            sheet.hop_class[:, columns][better] = np.broadcast_to(classes, time.shape)[better]
-        return sheet
+    def of(worker: Worker, paths: Sequence[Paths]) -> "_Grid":
+        unit = max(1, math.gcd(*(size - worker.sizes[0] for size in worker.sizes)))
+        width = worker.kernels * (worker.sizes[-1] - worker.sizes[0]) // unit + 1
+        return _Grid(worker.kernels * worker.sizes[0], unit, width, paths)
 
-    def points(
-        self, worth: npt.NDArray[np.bool_], least_area: int, unit: int, *, price: float, hop_micros: float, merged: bool
-    ) -> Points:
-        rows, columns = np.nonzero(worth)
-        hops = self.hops[rows, columns]
-        return Points(
-            time=self.time[rows, columns] - (hop_micros * hops if merged else 0.0),
-            area=least_area + columns.astype(np.float64) * unit,
-            hops=hops,
-            subset=self.subset[rows, columns],
-            hop_class=self.hop_class[rows, columns],
-            price=np.full(len(rows), price),
-            hop_micros=np.full(len(rows), hop_micros),
-        )
+    def columns(self, index: int) -> range:
+        """Of the areas of a set of sizes."""
+        paths = self.paths[index]
+        start, step = (paths.least_area - self.least_area) // self.unit, max(1, paths.unit // self.unit)
+        return range(start, start + (paths.range - 1) * step + 1, step)
+
+    def placed(self, index: int, time: Floats) -> Floats:
+        """A set's times [classes, its areas] in the grid; infinite elsewhere."""
+        columns = self.columns(index)
+        if len(columns) == self.width:
+            return time
+        placed = np.full((len(time), self.width), np.inf)
+        placed[:, columns.start : columns.stop : columns.step] = time
+        return placed
 
 
-def _steps_down(least: Floats) -> npt.NDArray[np.bool_]:
-    """Cells below all cells of smaller area and of fewer hops, shape [classes, areas]."""
-    lowest = np.minimum.accumulate(np.minimum.accumulate(least, axis=1), axis=0)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sheet:
+    """Several sets of sizes in one grid. Where hops cost nothing, all classes of hops are one: the fastest path's."""
+
+    grid: _Grid
+    reached: dict[int, Reached]
+    """By set of sizes."""
+    times: list[Floats]
+    """Of each set, [classes, areas]."""
+    least: Floats
+    """Of all sets, [classes, areas]."""
+    hops_cost: bool
+
+    @staticmethod
+    def of(grid: _Grid, reached: dict[int, Reached], *, hops_cost: bool) -> "_Sheet":
+        times = [
+            grid.placed(index, one.time if hops_cost else one.time.min(axis=0, keepdims=True))
+            for index, one in reached.items()
+        ]
+        return _Sheet(grid, reached, times, reduce(np.minimum, times), hops_cost)
+
+    def points(self, worth: npt.NDArray[np.bool_], *, price: float, hop_micros: float, merged: bool) -> list[Points]:
+        """The best choices of these cells, by set of sizes."""
+        parts = []
+        for index, time in zip(self.reached, self.times, strict=True):
+            own = worth & (time == self.least)
+            worth = worth & ~own
+            rows, columns = np.nonzero(own)
+            hop_class, hops = self._hops(index, rows, columns)
+            best = time[own]
+            parts.append(
+                Points(
+                    time=best - hop_micros * hops if merged else best,
+                    area=self.grid.least_area + columns.astype(np.float64) * self.grid.unit,
+                    hops=hops,
+                    subset=np.full(len(rows), index),
+                    hop_class=hop_class,
+                    price=np.full(len(rows), price),
+                    hop_micros=np.full(len(rows), hop_micros),
+                )
+            )
+        return parts
+
+    def _hops(self, index: int, rows: Ints, columns: Ints) -> tuple[Ints, Floats]:
+        """Class of hops, and hops that cost something, of a set's paths in these cells."""
+        span, reached = self.grid.columns(index), self.reached[index]
+        at = (columns - span.start) // span.step
+        if self.hops_cost:
+            return rows, reached.hops[rows, at]
+        return reached.time[:, at].argmin(axis=0), np.zeros(len(rows))
+
+
+def _steps_down(least: Floats, lowest: Floats) -> npt.NDArray[np.bool_]:
+    """Cells below all cells of smaller area and of fewer hops, [classes, areas]; `lowest` is the least up to a cell."""
     rivals = np.full_like(least, np.inf)
     rivals[:, 1:] = lowest[:, :-1]
     rivals[1:] = np.minimum(rivals[1:], lowest[:-1])
