@@ -40,6 +40,26 @@ bool in_items(hip::Dim3 grid, hip::Dim3 block, hip::Dim3 &items) {
   return (x | y | z) <= UINT32_MAX;
 }
 
+// The stream among the arguments of an entry, as its name means it; null where there is none.
+class StreamOf {
+ public:
+  explicit StreamOf(const char *name) : spt_(strlen(name) > 4 && strcmp(name + strlen(name) - 4, "_spt") == 0) {}
+
+  template <class... Arguments>
+  hip::Stream operator()(Arguments... arguments) const {
+    hip::Stream stream = nullptr;
+    (keep(stream, arguments), ...);
+    return spt_ ? or_per_thread(stream) : stream;
+  }
+
+ private:
+  static void keep(hip::Stream &stream, hip::Stream argument) { stream = argument; }
+  template <class Other>
+  static void keep(hip::Stream &, Other) {}
+
+  const bool spt_;
+};
+
 uint32_t groups(uint32_t items, uint32_t block) {
   return block == 0 ? items : static_cast<uint32_t>((uint64_t{items} + block - 1) / block);
 }
@@ -182,6 +202,7 @@ ECLIP_HCC_MODULE_LAUNCH(_Z24hipHccModuleLaunchKernelP18ihipModuleSymbol_tjjjjjjm
 #define REDIRECT(ret, name, params, args)
 #define PASS(ret, name, params, args, reason) \
   ret Handlers::name params {                 \
+    looked_at(StreamOf(#name) args);          \
     client.streams.touch_all();               \
     count_pass(client, runtime, reason);      \
     return runtime.name args;                 \
@@ -202,6 +223,10 @@ ECLIP_HCC_MODULE_LAUNCH(_Z24hipHccModuleLaunchKernelP18ihipModuleSymbol_tjjjjjjm
 void Handlers::watch(Stream stream) {
   client.thread().settle();
   client.streams.touch(stream);
+  looked_at(stream);
+}
+
+void Handlers::looked_at(Stream stream) {
   if (hip::is_per_thread(stream)) {
     client.streams.per_thread_used(runtime, client.thread().streams);
   }
@@ -214,6 +239,26 @@ hip::Error Handlers::waited(Error result) {
     client.profiler.host_waited(runtime);
   }
   return result;
+}
+
+hip::Error Handlers::hipStreamSynchronize(Stream stream) {
+  looked_at(stream);
+  return waited(runtime.hipStreamSynchronize(stream));
+}
+
+hip::Error Handlers::hipStreamSynchronize_spt(Stream stream) {
+  looked_at(or_per_thread(stream));
+  return waited(runtime.hipStreamSynchronize_spt(stream));
+}
+
+hip::Error Handlers::hipStreamQuery(Stream stream) {
+  looked_at(stream);
+  return waited(runtime.hipStreamQuery(stream));
+}
+
+hip::Error Handlers::hipStreamQuery_spt(Stream stream) {
+  looked_at(or_per_thread(stream));
+  return waited(runtime.hipStreamQuery_spt(stream));
 }
 
 // --- streams
@@ -283,45 +328,54 @@ void Handlers::__hipUnregisterFatBinary(void **modules) {
 
 // --- captures
 
-hip::Error Handlers::hipStreamBeginCapture(Stream stream, int mode) {
+namespace {
+
+// Whether there is no capture after a call that was to end it. Others than these were not the one to end it.
+bool has_ended(hip::Error error) {
+  return error == hip::success || error == hip::error_capture_invalidated || error == hip::error_capture_unjoined;
+}
+
+}  // namespace
+
+template <class Begin>
+hip::Error Handlers::begin_capture(Stream stream, const Begin &begin) {
+  looked_at(stream);  // before nothing may be put on it any more
   // Counted before it begins: no other thread may create a stream from here on.
-  client.streams.capture_begins(stream);
-  const Error error = runtime.hipStreamBeginCapture(stream, mode);
-  if (error != hip::success) {
+  const bool first = client.streams.capture_begins(stream);
+  const Error error = begin();
+  if (error != hip::success && first) {
     client.streams.capture_ends(stream);
   }
   return error;
 }
 
+hip::Error Handlers::hipStreamBeginCapture(Stream stream, int mode) {
+  return begin_capture(stream, [&] { return runtime.hipStreamBeginCapture(stream, mode); });
+}
+
 hip::Error Handlers::hipStreamBeginCapture_spt(Stream stream, int mode) {
-  client.streams.capture_begins(or_per_thread(stream));
-  const Error error = runtime.hipStreamBeginCapture_spt(stream, mode);
-  if (error != hip::success) {
-    client.streams.capture_ends(or_per_thread(stream));
-  }
-  return error;
+  return begin_capture(or_per_thread(stream), [&] { return runtime.hipStreamBeginCapture_spt(stream, mode); });
 }
 
 hip::Error Handlers::hipStreamBeginCaptureToGraph(Stream stream, Graph graph, const void *nodes, const void *edges,
                                                   size_t count, int mode) {
-  client.streams.capture_begins(stream);
-  const Error error = runtime.hipStreamBeginCaptureToGraph(stream, graph, nodes, edges, count, mode);
-  if (error != hip::success) {
+  return begin_capture(stream,
+                       [&] { return runtime.hipStreamBeginCaptureToGraph(stream, graph, nodes, edges, count, mode); });
+}
+
+hip::Error Handlers::end_capture(Stream stream, Error error) {
+  if (has_ended(error)) {
     client.streams.capture_ends(stream);
   }
   return error;
 }
 
 hip::Error Handlers::hipStreamEndCapture(Stream stream, Graph *graph) {
-  const Error error = runtime.hipStreamEndCapture(stream, graph);
-  client.streams.capture_ends(stream);
-  return error;
+  return end_capture(stream, runtime.hipStreamEndCapture(stream, graph));
 }
 
 hip::Error Handlers::hipStreamEndCapture_spt(Stream stream, Graph *graph) {
-  const Error error = runtime.hipStreamEndCapture_spt(stream, graph);
-  client.streams.capture_ends(or_per_thread(stream));
-  return error;
+  return end_capture(or_per_thread(stream), runtime.hipStreamEndCapture_spt(stream, graph));
 }
 
 // --- addresses of launch functions

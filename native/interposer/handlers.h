@@ -23,8 +23,12 @@ struct Handlers {
 
  private:
   void watch(Stream stream);
+  void looked_at(Stream stream);
   Error waited(Error result);
   void functions_end();
+  template <class Begin>
+  Error begin_capture(Stream stream, const Begin &begin);
+  Error end_capture(Stream stream, Error error);
   Error created(Error error, Stream *stream, bool blocking, bool prioritised, bool user_masked);
   Error work_items(Function function, Dim3 items, Dim3 block, Stream stream, Event start, Event stop,
                    const class Issue &issue);

@@ -50,6 +50,8 @@ constexpr Error success = 0;
 constexpr Error error_not_initialized = 3;
 constexpr Error error_not_ready = 600;
 constexpr Error error_not_supported = 801;
+constexpr Error error_capture_invalidated = 901;
+constexpr Error error_capture_unjoined = 904;
 
 constexpr uint32_t stream_non_blocking = 1;
 constexpr uint32_t event_disable_timing = 2;

@@ -198,13 +198,16 @@ hip::Error settle(Client &client, const Runtime &runtime, Thread &thread, AppStr
     if (prepare(runtime, stream, *target, steps)) {
       error = move(client, runtime, stream, *target, steps, touches, launch, issue);
     } else {
+      runtime.hipGetLastError();  // not the application's: HIP 7 keeps it until it is read
       target = nullptr;
       why = ECLIP_PASS_FORK_FAILED;
     }
   }
   if (!target) {
-    stream.order.stayed();
     error = issue.plain(launch.stream);
+    if (error == hip::success) {  // else there is nothing that could stand for what came before
+      stream.order.stayed();
+    }
   }
   count_launch(step, track, target != nullptr, why);
   if (step.known && stream.order.hopped()) {
@@ -280,8 +283,11 @@ hip::Error launch(const Entry &, Client &client, const Runtime &runtime, const L
     const std::lock_guard<std::mutex> lock(stream->mutex);
     // Another thread may still run on it under the plan before; the profiler joins at once whatever it moves.
     stream->ownership.take(*thread.seat);
-    stream->order.stayed();
-    return client.profiler.launch(runtime, thread, *stream, track, launch, issue, kernel);
+    const hip::Error error = client.profiler.launch(runtime, thread, *stream, track, launch, issue, kernel);
+    if (error == hip::success) {
+      stream->order.stayed();
+    }
+    return error;
   }
   return decide(client, runtime, thread, *stream, track, launch, issue, kernel);
 }

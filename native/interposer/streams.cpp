@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "entry.h"
 #include "masks.h"
 
 namespace eclip {
@@ -167,6 +168,7 @@ void Streams::settle_null(const Runtime &runtime, hip::Stream newcomer) {
     null_->order.settled();
     return;
   }
+  runtime.hipGetLastError();
   // During a capture the null stream is out of bounds: let the newcomer itself wait, and settle for the next one.
   if (runtime.hipEventRecord(last->event, last->handle) != hip::success ||
       runtime.hipStreamWaitEvent(newcomer, last->event, 0) != hip::success) {
@@ -208,9 +210,11 @@ void Streams::recycle(AppStream *stream) {
 }
 
 void Streams::thread_ends(StreamCache &cache) {
+  capture_ends(hip::per_thread());
   if (cache.per_thread) {
     const Lock lock(mutex_);
     blocking_.fetch_sub(1, std::memory_order_acq_rel);
+    per_thread_.erase(cache.per_thread);
     recycle(cache.per_thread);
     cache.per_thread = nullptr;
   }
@@ -233,15 +237,24 @@ void Streams::device_reset() {
   capturing_.clear();
   captures_.store(0, std::memory_order_relaxed);
   if (null_) {
-    null_->order = Order<MaskedStream>();
+    begin_anew(*null_);
     changed();
-    null_->cached_generation = ~0ull;
-    null_->fork_event = nullptr;
+  }
+  for (AppStream *stream : per_thread_) {
+    begin_anew(*stream);
   }
   for (AppStream *stream : spare_) {
     stream->fork_event = nullptr;
   }
   epoch_.fetch_add(1, std::memory_order_acq_rel);
+  releases_.fetch_add(1, std::memory_order_acq_rel);
+}
+
+// A stream that goes on after a reset, with nothing on it.
+void Streams::begin_anew(AppStream &stream) {
+  stream.order = Order<MaskedStream>();
+  stream.cached_generation = ~0ull;
+  stream.fork_event = nullptr;
 }
 
 void Streams::per_thread_used(const Runtime &runtime, StreamCache &cache) {
@@ -252,23 +265,31 @@ void Streams::per_thread_used(const Runtime &runtime, StreamCache &cache) {
   {
     const Lock lock(mutex_);
     cache.per_thread = add(hip::per_thread(), AppStream::Kind::PerThread, 0);
+    per_thread_.insert(cache.per_thread);
   }
   blocking_.fetch_add(1, std::memory_order_acq_rel);
   changed();
   settle_null(runtime, hip::per_thread());
 }
 
-void Streams::capture_begins(hip::Stream handle) {
+// Each thread's own under a name of its own.
+hip::Stream Streams::capture_key(hip::Stream handle) {
+  return hip::is_per_thread(handle) ? reinterpret_cast<hip::Stream>(&local) : handle;
+}
+
+bool Streams::capture_begins(hip::Stream handle) {
   const Lock lock(mutex_);
-  if (capturing_.insert(handle).second) {
+  const bool begins = capturing_.insert(capture_key(handle)).second;
+  if (begins) {
     captures_.fetch_add(1, std::memory_order_relaxed);
     changed();
   }
+  return begins;
 }
 
 void Streams::capture_ends(hip::Stream handle) {
   const Lock lock(mutex_);
-  if (capturing_.erase(handle)) {
+  if (capturing_.erase(capture_key(handle))) {
     captures_.fetch_sub(1, std::memory_order_relaxed);
   }
 }

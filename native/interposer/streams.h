@@ -90,7 +90,7 @@ class Streams {
   void destroyed(hip::Stream handle);
   void device_reset();
   void per_thread_used(const Runtime &runtime, StreamCache &cache);
-  void capture_begins(hip::Stream handle);
+  bool capture_begins(hip::Stream handle);  // false: it has begun already
   void capture_ends(hip::Stream handle);
 
   bool capture_in_progress() const { return captures_.load(std::memory_order_relaxed) != 0; }
@@ -121,6 +121,8 @@ class Streams {
   AppStream *query(const Runtime &runtime, hip::Stream handle);
   AppStream *add(hip::Stream handle, AppStream::Kind kind, int device);
   void recycle(AppStream *stream);
+  static void begin_anew(AppStream &stream);
+  static hip::Stream capture_key(hip::Stream handle);
   void settle_null(const Runtime &runtime, hip::Stream newcomer);
   MaskedStream *adopt(AppStream &stream, const CuSet &set);
   MaskedStream *create(const Runtime &runtime, AppStream &stream, const Plan &plan, const CuSet &set, eclip_reason &why,
@@ -135,6 +137,7 @@ class Streams {
   Device device_;
   std::atomic<bool> device_known_{false};
   std::unordered_map<hip::Stream, AppStream *> streams_;
+  std::unordered_set<AppStream *> per_thread_;  // of the threads there are
   std::vector<AppStream *> spare_;
   std::vector<std::unique_ptr<MaskedStream>> masked_;
   std::unordered_set<hip::Stream> capturing_;
