@@ -59,6 +59,12 @@ bench: native ## Measures the interposer, the planner and the emulator against t
 	@failed=; for benchmark in $(filter-out benchmarks/scale.py,$(wildcard benchmarks/[a-z]*.py)); do $(BIN)/python $$benchmark || failed="$$failed $$benchmark"; echo; done; \
 	  [ -z "$$failed" ] || { echo "Broke off:$$failed" >&2; exit 1; }
 
+# Over both cores, each from a seed of its own, which it prints.
+soak: $(STAMPS)/testbed ## Tries a million random programs for lost order, and keeps those that fail, made short, with the tests (half an hour).
+	@cmake --build build/testbed -j $(JOBS) --target order_test -- --quiet
+	@seq $(JOBS) | xargs -P $(JOBS) -I% build/testbed/tests/native/order/order_test --programs $$((1000000 / $(JOBS))) \
+	  --keep tests/native/order/programs
+
 bench-scale: $(STAMPS)/venv ## Measures the operator with a thousand nodes, before a real API server.
 	@$(BIN)/python benchmarks/scale.py
 
@@ -91,9 +97,9 @@ sanitize: $(STAMPS)/sanitized
 sanitize-threads: $(STAMPS)/runtime $(STAMPS)/configured
 	@cmake -S . -B build/threads -G Ninja --log-level=WARNING -DECLIP_TESTBED=ON -DECLIP_SANITIZE=thread \
 	  -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
-	@cmake --build build/threads -j $(JOBS) --target interposer_test emulator_test -- --quiet
+	@cmake --build build/threads -j $(JOBS) --target interposer_test emulator_test order_test -- --quiet
 	@TSAN_OPTIONS=halt_on_error=1 setarch -R ctest --test-dir build/threads --output-on-failure --no-tests=error \
-	  -R '^(interposer|emulator)_test$$'
+	  -R '^(interposer|emulator|order)_test$$'
 
 lint-python: $(STAMPS)/venv
 	@$(BIN)/ruff format --check -q . || { echo "Some Python files are not formatted: make fmt" >&2; exit 1; }
@@ -165,4 +171,4 @@ $(STAMPS)/configured: $(filter %CMakeLists.txt %.cmake,$(NATIVE_FILES)) | $(STAM
 	@cmake -S . -B build/testbed -G Ninja --log-level=WARNING -DECLIP_TESTBED=ON >/dev/null
 	@mkdir -p $(@D) && touch $@
 
-.PHONY: help demo test unit native fmt lint gen image-context bench bench-scale cluster cluster-down docs clean ctest sanitize sanitize-threads lint-python lint-generated lint-cxx
+.PHONY: help demo soak test unit native fmt lint gen image-context bench bench-scale cluster cluster-down docs clean ctest sanitize sanitize-threads lint-python lint-generated lint-cxx
