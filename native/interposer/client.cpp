@@ -39,6 +39,8 @@ void sign_off(const Options &options, uint32_t hooks) {
 
 std::atomic<Client *> Client::instance{nullptr};
 std::atomic<bool> Client::inert{false};
+std::atomic<uint32_t> Client::way{ECLIP_WAY_SYMBOLS};
+std::atomic<uint32_t> Client::table_bytes{0};
 __thread Local local __attribute__((tls_model("initial-exec"), visibility("hidden"))) = {0, nullptr};
 
 Client::Client(Options from_environment)
@@ -83,11 +85,25 @@ Client *Client::make(const Runtime &runtime) {
       pthread_key_create(&thread_key, end_thread);
       pthread_atfork(nullptr, nullptr, after_fork_in_child);
       client = new Client(std::move(options));
-      instance.store(client, std::memory_order_release);
+      instance.store(client);
+      tell_way(client);
     }
   }
   pthread_mutex_unlock(&making);
   return client;
+}
+
+void Client::came_by(eclip_way found, size_t bytes) {
+  table_bytes.store(static_cast<uint32_t>(bytes));
+  way.store(found);
+  tell_way(instance.load());
+}
+
+void Client::tell_way(Client *client) {
+  if (client) {
+    put(client->stats.client().table_bytes, table_bytes.load());
+    put(client->stats.client().way, way.load());
+  }
 }
 
 Thread &Client::make_thread() {

@@ -27,6 +27,9 @@ class Client {
     return client ? client : make(runtime);
   }
 
+  // How the runtime's calls come to us, for the statistics, now or as soon as there are any.
+  static void came_by(eclip_way way, size_t table_bytes);
+
   // Whether launches under this plan are the profiler's: in mode profile all are, else those under a table that asks.
   bool profiles(const Plan *plan) const {
     return options.mode == ECLIP_PROFILE || (options.mode == ECLIP_ENFORCE && plan && plan->profiling);
@@ -47,12 +50,14 @@ class Client {
   explicit Client(Options from_environment);
   static Client *make(const Runtime &runtime);
   static Thread &make_thread();
+  static void tell_way(Client *client);
   static void after_fork_in_child();
   static void end_thread(void *thread);
 
   // Trivial, so that nothing runs when the library is loaded.
   static std::atomic<Client *> instance;
   static std::atomic<bool> inert;
+  static std::atomic<uint32_t> way, table_bytes;
 };
 
 }  // namespace eclip

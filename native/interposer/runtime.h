@@ -1,5 +1,5 @@
-// The original functions of the HIP runtime (and of roctx) in this process. Filled by an installer: by symbols here,
-// by the runtime's dispatch table in another one.
+// The original functions of the HIP runtime (and of roctx) in this process. Filled by an installer: by symbols, or from
+// the runtime's dispatch table.
 #pragma once
 
 #include "hip_abi.h"

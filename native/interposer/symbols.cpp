@@ -8,16 +8,11 @@
 
 #include "handlers.h"
 #include "launch.h"
-
-#define ECLIP_EXPORT __attribute__((visibility("default")))
+#include "symbols.h"
 
 namespace eclip {
 
-namespace {
-
-using FindSymbol = void *(*)(void *, const char *);
-
-// The loader's own dlsym. dlvsym never finds ours, which has no version.
+// dlvsym never finds ours, which has no version.
 FindSymbol real_dlsym() {
   static std::atomic<FindSymbol> found{nullptr};
   FindSymbol dlsym = found.load(std::memory_order_acquire);
@@ -29,6 +24,8 @@ FindSymbol real_dlsym() {
   found.store(dlsym, std::memory_order_release);
   return dlsym;
 }
+
+namespace {
 
 struct Search {
   const char *part;
@@ -48,12 +45,15 @@ int first_mapped(dl_phdr_info *info, size_t, void *data) {
   return 1;
 }
 
-// A handle of the first mapped library whose file name starts so. Not by RTLD_NEXT: a runtime that Python has loaded with
-// RTLD_LOCAL is out of its sight.
+}  // namespace
+
+// Not by RTLD_NEXT: a runtime that Python has loaded with RTLD_LOCAL is out of its sight.
 void *mapped_library(const char *prefix) {
   Search search{prefix, {}};
   return dl_iterate_phdr(first_mapped, &search) ? dlopen(search.path, RTLD_LAZY | RTLD_NOLOAD) : nullptr;
 }
+
+namespace {
 
 struct Wrapper {
   const char *name;
@@ -70,30 +70,36 @@ void find(Pointer &pointer, void *library, const char *name) {
   pointer = address == wrapper_of(name) ? nullptr : reinterpret_cast<Pointer>(address);
 }
 
-Runtime *resolve(void *hip, void *roctx) {
-  auto *runtime = new Runtime;
-#define CALL(ret, name, params) find(runtime->name, hip, #name);
-#define REDIRECT(ret, name, params, args) \
-  find(runtime->name, hip, #name);        \
-  runtime->found += runtime->name ? 1 : 0;
-#define PASS(ret, name, params, args, reason) REDIRECT(ret, name, params, args)
-#define OBSERVE(ret, name, params, args) REDIRECT(ret, name, params, args)
-#define WATCH(ret, name, params, args, stream) REDIRECT(ret, name, params, args)
-#define SYNC(ret, name, params, args) REDIRECT(ret, name, params, args)
-#define MARK(ret, name, params, args) \
-  if (roctx) {                        \
-    REDIRECT_FROM(roctx, name)        \
-  }
-#define REDIRECT_FROM(library, name)   \
-  find(runtime->name, library, #name); \
-  runtime->found += runtime->name ? 1 : 0;
+#define FIND(library, name)           \
+  find(runtime.name, library, #name); \
+  runtime.found += runtime.name ? 1 : 0;
+#define CALL(ret, name, params)
+#define REDIRECT(ret, name, params, args)
+#define PASS(ret, name, params, args, reason)
+#define OBSERVE(ret, name, params, args)
+#define WATCH(ret, name, params, args, stream)
+#define SYNC(ret, name, params, args)
+#define MARK(ret, name, params, args) FIND(roctx, name)
 #define LOADER(ret, name, params, args)
+void find_marks(Runtime &runtime, void *roctx) {
+#include "hooks.def"
+}
+#include "undef_hooks.h"
+
+#define CALL(ret, name, params) find(runtime.name, hip, #name);
+#define REDIRECT(ret, name, params, args) FIND(hip, name)
+#define PASS(ret, name, params, args, reason) FIND(hip, name)
+#define OBSERVE(ret, name, params, args) FIND(hip, name)
+#define WATCH(ret, name, params, args, stream) FIND(hip, name)
+#define SYNC(ret, name, params, args) FIND(hip, name)
+#define MARK(ret, name, params, args)
+#define LOADER(ret, name, params, args)
+void find_calls(Runtime &runtime, void *hip) {
 #include "calls.def"
 #include "hooks.def"
-#include "undef_hooks.h"
-#undef REDIRECT_FROM
-  return runtime;
 }
+#include "undef_hooks.h"
+#undef FIND
 
 }  // namespace
 
@@ -101,8 +107,18 @@ namespace {
 
 std::atomic<const Runtime *> known_runtime{nullptr};
 
+}  // namespace
+
+bool exchange_runtime(const Runtime *known, const Runtime *fresh) {
+  return known_runtime.compare_exchange_strong(known, fresh);
+}
+
+namespace {
+
+bool has_marks(const Runtime &runtime) { return runtime.roctxRangePushA || runtime.roctxRangeStartA; }
+
 bool serves(const Runtime *runtime, bool for_roctx) {
-  return runtime && (!for_roctx || runtime->roctxRangePushA || runtime->roctxRangeStartA);
+  return runtime && (for_roctx ? has_marks(*runtime) : runtime->hipLaunchKernel != nullptr);
 }
 
 const Runtime *search_runtime(const Runtime *known) {
@@ -114,13 +130,19 @@ const Runtime *search_runtime(const Runtime *known) {
   if (!roctx) {
     roctx = mapped_library("librocprofiler-sdk-roctx.so");
   }
-  if (!hip && !roctx) {
+  auto *fresh = known ? new Runtime(*known) : new Runtime;
+  if (hip && !fresh->hipLaunchKernel) {
+    find_calls(*fresh, hip);
+  }
+  if (roctx && !has_marks(*fresh)) {
+    find_marks(*fresh, roctx);
+  }
+  // With nothing new every later call would leave another one behind.
+  if (fresh->found == (known ? known->found : 0)) {
+    delete fresh;
     return known;
   }
-  Runtime *fresh = resolve(hip, roctx);
-  const Runtime *expected = known;
-  // Old ones are leaked: another thread may be using them. It happens twice at most.
-  return known_runtime.compare_exchange_strong(expected, fresh) ? fresh : expected;
+  return exchange_runtime(known, fresh) ? fresh : known_runtime.load(std::memory_order_acquire);
 }
 
 // Found at the first call that needs it, again while there is none, and once more when roctx comes later.
@@ -130,6 +152,8 @@ inline const Runtime *find_runtime(bool for_roctx) {
 }
 
 }  // namespace
+
+const Runtime *runtime_in_use() { return find_runtime(false); }
 
 namespace {
 

@@ -204,6 +204,7 @@ def _client(client: ClientRecord) -> dict[str, Any]:
         "alive": client.alive,
         "hipVersion": client.hip_version,
         "mode": client.mode,
+        "way": client.way,
         "generation": client.current.generation,
         "launches": client.current.launches,
         "redirected": client.current.redirected,

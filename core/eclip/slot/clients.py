@@ -121,3 +121,5 @@ class ClientRecord:
     previous: Counters | None
     settled: bool
     """False if the record kept changing while it was read: its counters may mix two tables."""
+    way: str = "symbols"
+    """How the runtime's calls come to the interposer: a word of `records.WAYS`."""

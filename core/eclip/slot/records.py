@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-VERSION: Final = 1
+VERSION: Final = 2
 CONTROL_MAGIC: Final = 0x43494C43
 STATS_MAGIC: Final = 0x53494C43
 PROFILE_MAGIC: Final = 0x50494C43
@@ -47,6 +47,7 @@ PASS_REASONS: Final = (
 """Why a launch stayed on the application's stream; index as in `eclip_reason`."""
 
 MODES: Final = ("off", "observe", "enforce", "profile", "single-mask")
+WAYS: Final = ("symbols", "table", "profiler", "other-layout")
 REFUSALS: Final = ("accepted", "unreadable", "malformed", "format", "other-gpu", "inconsistent")
 STREAM_STATES: Final = ("not-created", "in-force", "refused", "read-back-differs")
 PROFILE_STATES: Final = ("empty", "measuring", "complete", "failed")
@@ -115,6 +116,8 @@ CLIENT: Final = np.dtype(
         ("refused_generation", "<u8"),
         ("refused_why", "<u4"),
         ("compute_units", "<u4"),
+        ("way", "<u4"),
+        ("table_bytes", "<u4"),
         ("executable", "S64"),
         ("refused_text", "S128"),
         ("streams", STREAM_PROOF, (STREAMS,)),

@@ -166,6 +166,7 @@ def _client(file: int, index: int) -> ClientRecord | None:
         mode=_word(records.MODES, record["mode"]),
         hooks=_count(record["hooks"]),
         compute_units=min(int(record["compute_units"]), 32 * records.MASK_WORDS),
+        way=_word(records.WAYS, record["way"]),
         tables_refused=_count(record["tables_refused"]),
         refused_generation=_count(record["refused_generation"]),
         refused_why=_word(records.REFUSALS, record["refused_why"]),

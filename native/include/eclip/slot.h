@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define ECLIP_SLOT_VERSION 1u
+#define ECLIP_SLOT_VERSION 2u
 #define ECLIP_CONTROL_MAGIC 0x43494c43u /* "CLIC" */
 #define ECLIP_STATS_MAGIC 0x53494c43u   /* "CLIS" */
 #define ECLIP_PROFILE_MAGIC 0x50494c43u /* "CLIP" */
@@ -104,6 +104,8 @@ typedef struct eclip_client {
   uint64_t refused_generation;
   uint32_t refused_why;   /* eclip_refusal */
   uint32_t compute_units; /* of the device, as the runtime reports it */
+  uint32_t way;           /* eclip_way */
+  uint32_t table_bytes;   /* of the dispatch table that the runtime handed over; 0: none */
   char executable[64];    /* /proc/self/comm, zero padded */
   char refused_text[128];
   eclip_stream_proof streams[ECLIP_STREAMS];
@@ -112,6 +114,14 @@ typedef struct eclip_client {
 
 /* SINGLE_MASK: as enforce, with one CU count for the whole process. */
 typedef enum eclip_mode { ECLIP_OFF = 0, ECLIP_OBSERVE, ECLIP_ENFORCE, ECLIP_PROFILE, ECLIP_SINGLE_MASK } eclip_mode;
+
+/* How the runtime's calls come to the interposer. Append only. */
+typedef enum eclip_way {
+  ECLIP_WAY_SYMBOLS = 0,  /* by symbols: the runtime hands no dispatch table over */
+  ECLIP_WAY_TABLE,        /* by the runtime's dispatch table */
+  ECLIP_WAY_PROFILER,     /* by symbols: the table is a profiler's */
+  ECLIP_WAY_OTHER_LAYOUT, /* by symbols: the table is of a layout that we do not know */
+} eclip_way;
 
 typedef enum eclip_refusal {
   ECLIP_TABLE_ACCEPTED = 0,

@@ -88,12 +88,16 @@ def test_every_reason_of_the_header_has_its_word() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prefix", "words"), [("ECLIP_", records.MODES), ("ECLIP_TABLE_", records.REFUSALS)], ids=["mode", "refusal"]
+    ("name", "prefix", "words"),
+    [
+        ("mode", "ECLIP_", records.MODES),
+        ("refusal", "ECLIP_TABLE_", records.REFUSALS),
+        ("way", "ECLIP_WAY_", records.WAYS),
+    ],
 )
-def test_every_word_of_an_enumeration_is_known(prefix: str, words: tuple[str, ...]) -> None:
+def test_every_word_of_an_enumeration_is_known(name: str, prefix: str, words: tuple[str, ...]) -> None:
     header = (INCLUDE / "eclip" / "slot.h").read_text()
-    name = "eclip_mode" if words is records.MODES else "eclip_refusal"
-    body = re.search(rf"typedef enum {name} {{(.*?)}}", header, re.DOTALL)
+    body = re.search(rf"typedef enum eclip_{name} {{(.*?)}}", header, re.DOTALL)
     assert body is not None
 
     declared = re.findall(rf"{prefix}(\w+)", body[1])

@@ -170,7 +170,7 @@ def test_slots_are_found_by_name(tmp_path: Path) -> None:
     assert slot.folders(tmp_path / "nowhere") == ()
 
 
-@pytest.mark.parametrize("damage", [b"", b"\0" * records.CONTROL_BYTES, b"CLIC\x02" + b"\0" * 4091])
+@pytest.mark.parametrize("damage", [b"", b"\0" * records.CONTROL_BYTES, b"CLIC\x01" + b"\0" * 4091])
 def test_a_damaged_control_page_is_refused(tmp_path: Path, damage: bytes) -> None:
     Slot.create(tmp_path, "a", "1").close()
     folder = tmp_path / "slots" / "a" / "1"

@@ -54,6 +54,7 @@ def test_what_a_program_wrote_is_read(slot: Slot) -> None:
         mode=2,
         hooks=140,
         compute_units=60,
+        way=1,
         executable=b"alexnet",
         tables_refused=1,
         refused_generation=3,
@@ -72,6 +73,7 @@ def test_what_a_program_wrote_is_read(slot: Slot) -> None:
     (read,) = stats.read(slot.stats)
 
     assert (read.index, read.pid, read.executable, read.mode, read.hooks) == (3, 41, "alexnet", "enforce", 140)
+    assert read.way == "table"
     assert (read.refused_generation, read.refused_why, read.refused_text) == (3, "other-gpu", "made for 64 CUs")
     assert (read.current.generation, read.current.launches, read.current.redirected) == (5, 9, 6)
     assert read.current.passed == {"whole-gpu": 3}
@@ -224,13 +226,13 @@ def test_any_bytes_are_read_without_harm(slot: Slot, data: st.DataObject) -> Non
 
 
 @pytest.mark.parametrize(
-    "header", [b"", b"\0" * 16, b"CLIS" + b"\x02" + b"\0" * 11, b"CLIS\x01\0\0\0" + b"\xff" * 8], ids=repr
+    "header", [b"", b"\0" * 16, b"CLIS" + b"\x01" + b"\0" * 11, b"CLIS\x02\0\0\0" + b"\xff" * 8], ids=repr
 )
 def test_a_file_of_another_kind_or_version_is_refused(tmp_path: Path, header: bytes) -> None:
     path = tmp_path / "stats"
     path.write_bytes(header)
 
-    with pytest.raises(InputError, match="is no statistics file of version 1"):
+    with pytest.raises(InputError, match="is no statistics file of version 2"):
         stats.read(path)
 
 
