@@ -14,6 +14,8 @@ Array = npt.NDArray[np.float64] | npt.NDArray[np.intp] | npt.NDArray[np.uint32] 
 
 ANY_STREAMS = 2**64 - 1
 
+_Start = ctypes.c_byte * 0
+
 
 class Paths(ctypes.Structure):
     """eclip_paths"""
@@ -92,8 +94,8 @@ class Best(ctypes.Structure):
 
 
 def address(array: Array) -> int:
-    """Of the first element; `array.ctypes` takes several times as long."""
-    return int(array.__array_interface__["data"][0])
+    """Of the first element of a contiguous, writable array; `array.ctypes` takes three times as long."""
+    return ctypes.addressof(_Start.from_buffer(array))  # type: ignore[arg-type] # arrays are buffers: PEP 688
 
 
 @functools.cache
