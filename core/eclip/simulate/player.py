@@ -35,21 +35,23 @@ class Played:
     """Different sets of kernels that ran together."""
 
 
-def play(chip: Chip, workers: Sequence[Worker], requests: int, seed: int) -> Played:
+def play(chip: Chip, workers: Sequence[Worker], requests: int, seed: int, *, interference: float = 0.0) -> Played:
     """Plays until every worker has finished `requests` requests after all have finished one; all go on until then.
+
+    `interference`: see `Sharing`.
 
     Raises:
         InputError: no worker, no request, or a worker without kernels.
     """
     if not workers or requests < 1 or not all(worker.loop.steps for worker in workers):
         raise InputError(f"a simulation needs a worker, kernels for each, and one request or more, not {requests}")
-    return _Player(chip, workers, requests, seed).run()
+    return _Player(Sharing(chip, interference), chip, workers, requests, seed).run()
 
 
 class _Player:
-    def __init__(self, chip: Chip, workers: Sequence[Worker], requests: int, seed: int) -> None:
+    def __init__(self, sharing: Sharing, chip: Chip, workers: Sequence[Worker], requests: int, seed: int) -> None:
         self.wanted, count = requests, len(workers)
-        self.sharing = Sharing(chip)
+        self.sharing = sharing
         *before, queues = accumulate((len(worker.streams) for worker in workers), initial=0)
         dispatch = chip.launch_micros + chip.stream_micros * (queues - count)
         self.seats = [

@@ -26,8 +26,11 @@ class Shared:
 class Sharing:
     """Sets of kernels on one chip. A kernel is the number of its load, from 1; 0 is no kernel."""
 
-    def __init__(self, chip: Chip) -> None:
+    def __init__(self, chip: Chip, interference: float = 0.0) -> None:
+        """`interference`: how much longer a kernel takes while others keep the whole chip busy, on whatever CUs: what
+        caches and memory cost beyond the contention model. 0: that model alone, as on the emulated chip."""
         self._chip = chip
+        self._interference = interference
         self._loads: list[Load] = []
         self._numbers: dict[Load, int] = {}
         self._known: dict[tuple[int, ...], Shared] = {}
@@ -56,5 +59,9 @@ class Sharing:
         fluid = Fluid(self._chip)
         loads = [self._loads[kernel - 1] if kernel else None for kernel in kernels]
         started = [fluid.start(load) if load else 0 for load in loads]
-        speeds = {0: 0.0, **fluid.speeds}
-        return Shared(tuple(speeds[kernel] for kernel in started), fluid.watts, fluid.busy_cus)
+        known = {0: 0.0, **fluid.speeds}
+        speeds = [known[kernel] for kernel in started]
+        busy = [speed * load.busy_cus if load else 0.0 for speed, load in zip(speeds, loads, strict=True)]
+        others = [(sum(busy) - own) / self._chip.compute_units for own in busy]
+        slowed = (speed / (1 + self._interference * beside) for speed, beside in zip(speeds, others, strict=True))
+        return Shared(tuple(slowed), fluid.watts, fluid.busy_cus)

@@ -59,6 +59,13 @@ def test_kernels_on_the_same_cus_take_twice_the_time_those_on_other_cus_do_not()
     assert [one.mean_micros for one in apart.workers] == pytest.approx([100, 100])
 
 
+def test_interference_slows_by_what_others_keep_busy() -> None:
+    found = outcome(simulate.play(CHIP, [worker(step(100, LEFT)), worker(step(100, RIGHT))], 20, 0, interference=0.4))
+    alone = outcome(simulate.play(CHIP, [worker(step(100, LEFT))], 20, 0, interference=0.4))
+    assert [one.mean_micros for one in found.workers] == pytest.approx([120, 120])
+    assert alone.workers[0].mean_micros == pytest.approx(100)
+
+
 def test_every_further_queue_costs_each_launch() -> None:
     chip = replace(CHIP, stream_micros=2.0)
     found = run([worker(step(100, LEFT), step(100, LEFT, stream=1)), worker(step(50, RIGHT))], chip=chip)
