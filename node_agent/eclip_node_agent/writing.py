@@ -4,8 +4,7 @@ from typing import Protocol
 
 from eclip.api import NodeColocation
 from eclip.api.node_status import NodeStatus
-from eclip_node_agent import bucket, reports
-from eclip_node_agent.bucket import Bucket
+from eclip_node_agent import pace, reports
 
 
 class Writer(Protocol):
@@ -23,7 +22,7 @@ class Writing:
     def __init__(self) -> None:
         self.written: NodeStatus | None = None
         self._uid: str | None = None
-        self._bucket = Bucket()
+        self._bucket = pace.bucket()
         self._at = float("-inf")
 
     def offer(self, full: NodeStatus, writer: Writer, now: float) -> None:
@@ -31,8 +30,8 @@ class Writing:
         uid = writer.current.metadata.uid if writer.current else None
         self._bucket = self._bucket.refilled(now)
         changed = self.written is None or uid != self._uid or _plain(full) != _plain(self.written)
-        moved = self.written is not None and bucket.moved(reports.figures_of(self.written), reports.figures_of(full))
-        if bucket.due(self._bucket, changed=changed, moved=moved, since_write=now - self._at):
+        moved = self.written is not None and pace.moved(reports.figures_of(self.written), reports.figures_of(full))
+        if pace.due(self._bucket, changed=changed, moved=moved, since_write=now - self._at):
             writer.report(full)
             self.written, self._uid, self._at = full, uid, now
             self._bucket = self._bucket.taken()

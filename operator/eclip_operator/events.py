@@ -10,14 +10,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eclip.api import names
-from eclip.api.conditions import Condition, NodeReason, PolicyCondition
+from eclip.api.conditions import Condition, NodeCondition, NodeReason, PolicyCondition
 from eclip.api.node import GpuSpec, NodeSpec, SlotSpec
 from eclip.api.policy import PolicyStatus
 from eclip_operator.inputs import KubeNode, NodeReport, Policy
 from eclip_operator.mixes import GpuMix, Place
 
+REFUSED = "ProfileRefused"
+"""A wish for a profile; the plan that holds meanwhile is a decision of its own."""
 WARNINGS = {"Infeasible", "Conflicted", "Missed", "NotEnforced", "AgentLost", "ProfileMissing", "ProfileMismatch"}
-WARNINGS |= {"ProfileInvalid", "ProfileRefused", "Invalid", "Overridden"}
+WARNINGS |= {"ProfileInvalid", REFUSED, "Invalid", "Overridden"}
 TOLD = {
     PolicyCondition.ACCEPTED,
     PolicyCondition.PROFILES_RESOLVED,
@@ -44,6 +46,8 @@ class Event:
     uid: str
     reason: str
     message: str
+    about: str = ""
+    """What of the object is decided, such as a GPU or a condition: of what waits only the latest decision is told."""
 
     @property
     def home(self) -> str:
@@ -88,6 +92,7 @@ def of_policy(policy: Policy, new: PolicyStatus) -> Iterator[Event]:
                 policy.uid,
                 condition.reason,
                 condition.message,
+                condition.type,
             )
 
 
@@ -99,7 +104,7 @@ def of_node(report: NodeReport, new: NodeSpec, mixes: Iterable[GpuMix]) -> Itera
         old = was.get(gpu.id) or GpuSpec(id=gpu.id)
         if (text := _gpu_text(gpu)) != _gpu_text(old):
             reason = "Infeasible" if gpu.message else "Planned"
-            yield Event("NodeColocation", f"{names.GROUP}/{names.VERSION}", None, report.name, report.uid, reason, text)
+            yield _of_report(report, reason, text, gpu.id)
         yield from _of_slots(report.name, gpu, old, mix[gpu.id])
 
 
@@ -119,7 +124,7 @@ def of_refusals(old: Iterable[GpuMix], new: Iterable[GpuMix]) -> Iterator[Event]
     told = {(place.occupant.allocation, place.refusal) for mix in old for place in mix.places}
     for place in (place for mix in new for place in mix.places):
         if place.refusal and place.occupant.uid and (place.occupant.allocation, place.refusal) not in told:
-            yield _of_pod(place, "ProfileRefused", place.refusal)
+            yield _of_pod(place, REFUSED, place.refusal)
 
 
 def of_labels(node: KubeNode, labels: dict[str, str]) -> Event:
@@ -134,7 +139,7 @@ def of_labels(node: KubeNode, labels: dict[str, str]) -> Event:
 def of_agent(report: NodeReport, *, lost: bool) -> Event:
     """A node's agent was lost, or is there again."""
     reason, text = agent_text(lost=lost)
-    return Event("NodeColocation", f"{names.GROUP}/{names.VERSION}", None, report.name, report.uid, reason, text)
+    return _of_report(report, reason, text, NodeCondition.AGENT_READY.value)
 
 
 def agent_text(*, lost: bool) -> tuple[str, str]:
@@ -146,7 +151,13 @@ def agent_text(*, lost: bool) -> tuple[str, str]:
 
 def _of_pod(place: Place, reason: str, message: str) -> Event:
     occupant = place.occupant
-    return Event("Pod", "v1", occupant.namespace, occupant.pod, occupant.uid or "", reason, message)
+    about = f"{occupant.slot} {reason}" if reason == REFUSED else occupant.slot
+    return Event("Pod", "v1", occupant.namespace, occupant.pod, occupant.uid or "", reason, message, about)
+
+
+def _of_report(report: NodeReport, reason: str, message: str, about: str) -> Event:
+    version = f"{names.GROUP}/{names.VERSION}"
+    return Event("NodeColocation", version, None, report.name, report.uid, reason, message, about)
 
 
 def _news(was: Condition | None, now: Condition) -> bool:

@@ -262,7 +262,8 @@ class Operator:
     def _gauge(self) -> None:
         for queue, length in (
             ("solves", self._solver.waiting),
-            ("writes", self._writer.waiting),
+            ("writes", self._writer.waiting - self._writer.events),
+            ("events", self._writer.events),
             ("pods", len(self._reading)),
         ):
             metrics.queue_length.labels(queue).set(length)

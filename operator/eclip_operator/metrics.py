@@ -37,7 +37,7 @@ plan_lookups = Counter(
 )
 queue_length = Gauge(
     "eclip_operator_queue_length",
-    "What waits, by queue (solves, writes, pods).",
+    "What waits, by queue (solves, writes, events, pods).",
     ["queue"],
     registry=REGISTRY,
 )

@@ -6,6 +6,7 @@ Of a node, LookupTables come before the spec that names them.
 import asyncio
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -13,8 +14,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from eclip.api import names
+from eclip.bucket import Bucket
 from eclip_operator import metrics
-from eclip_operator.allowance import Allowance
 from eclip_operator.cluster import GROUP, ApiError, Cluster, Object
 from eclip_operator.events import Event
 from eclip_operator.reconciler import AgentWrite, LabelWrite, SpecWrite, StatusWrite
@@ -27,10 +28,12 @@ WORKERS = 16
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 REFUSED_S = 60.0
 """After the API server has said that a write can never succeed: something else is wrong, but no reason to give up."""
-MOST_EVENTS = 4096
-"""That wait; more are dropped, as Events may be."""
+MOST_EVENTS = 8192
+"""That wait; of more the oldest are dropped, as Events may be."""
 EVENTS_A_SECOND, EVENTS_BURST = 20.0, 200.0
 """A policy of a thousand nodes makes thousands of Events at once: the API server has better things to do."""
+PRESSED_S, PRESSED_COST = 1.0, 10.0
+"""For so long after a spec an Event costs as much as so many: where specs follow one another, Events hardly do."""
 
 
 @dataclass
@@ -51,21 +54,32 @@ class Writer:
     _tries: dict[str, int] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
-    _events: Allowance = field(default_factory=lambda: Allowance(EVENTS_A_SECOND, EVENTS_BURST))
+    _events: Bucket = field(default_factory=lambda: Bucket.full(EVENTS_BURST, EVENTS_A_SECOND))
+    _pressed: float = -math.inf
+    """When the last spec came in or was written."""
     _nudge: asyncio.TimerHandle | None = None
 
     @property
     def waiting(self) -> int:
-        """Writes that are not done."""
+        """Writes that are not done, Events included."""
         return sum(map(len, self._waiting.values())) + len(self._busy)
+
+    @property
+    def events(self) -> int:
+        """Events that wait."""
+        return len(self._waiting[Event])
 
     async def put(self, writes: Iterable[Write]) -> None:
         """Have these done; each replaces what waits for the same object."""
         async with self._news:
             for write in writes:
-                queue = self._waiting[type(write)]
-                if not isinstance(write, Event) or len(queue) < MOST_EVENTS:
-                    queue[_key(write)] = self._newest[_key(write)] = write
+                key, queue = _key(write), self._waiting[type(write)]
+                queue[key] = self._newest[key] = write
+                if isinstance(write, SpecWrite):
+                    self._pressed = time.monotonic()
+                elif isinstance(write, Event) and len(queue) > MOST_EVENTS:
+                    oldest = next(iter(queue))
+                    del queue[oldest], self._newest[oldest]
             self._news.notify_all()
 
     async def run(self) -> None:
@@ -104,7 +118,11 @@ class Writer:
                 await self._news.wait()
 
     def _may_tell(self) -> bool:
-        if self._events.take(time.monotonic()):
+        now = time.monotonic()
+        cost = PRESSED_COST if now - self._pressed < PRESSED_S else 1.0
+        self._events = self._events.refilled(now)
+        if self._events.tokens >= cost:
+            self._events = self._events.taken(cost)
             return True
         if self._nudge is None:
             self._nudge = asyncio.get_running_loop().call_later(1.0 / EVENTS_A_SECOND, self._look_again)
@@ -178,6 +196,7 @@ class Writer:
             "spec": write.spec.wire(),
         }
         self.written(await self.cluster.apply(f"{GROUP}/nodecolocations/{write.node}", body))
+        self._pressed = time.monotonic()
         log.info("node %s programmed", write.node, extra={"node": write.node, "seconds": time.monotonic() - started})
 
     async def _write_agent(self, write: AgentWrite) -> None:
@@ -224,4 +243,4 @@ def _key(write: Write) -> str:
         case AgentWrite():
             return f"agent {write.node}"
         case Event():
-            return f"event {write.home}/{write.title}"
+            return f"event {write.uid} {write.about}"

@@ -2,14 +2,15 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 from running import running
 
 from eclip.api.node import GpuSpec, NodeSpec, SlotSpec
 from eclip.api.policy import PolicyStatus
+from eclip.bucket import Bucket
 from eclip_operator import writer
-from eclip_operator.allowance import Allowance
 from eclip_operator.cluster import ApiError
 from eclip_operator.events import Event
 from eclip_operator.inputs import KubeNode, Ref
@@ -47,8 +48,8 @@ def spec(node: str, *tables: str, strategy: str = "kernel-groups") -> SpecWrite:
     return SpecWrite(node, f"uid-{node}", NodeSpec(gpus=(GpuSpec(id="aa", strategy=strategy, slots=slots),)))
 
 
-def event(name: str) -> Event:
-    return Event("Pod", "v1", "team", name, "uid", "Planned", "text")
+def event(name: str, text: str = "text", about: str = "aa-s00") -> Event:
+    return Event("Pod", "v1", "team", name, f"uid-{name}", "Planned", text, about)
 
 
 def working(server, known=()):
@@ -196,24 +197,62 @@ def test_events_are_written_in_a_burst_and_then_a_few_a_second_and_hold_up_nothi
     async def play():
         server = Server()
         async with working(server) as one:
-            one._events = Allowance(per_second=50.0, burst=3.0)
+            one._events = Bucket.full(burst=3.0, per_second=50.0)
             await one.put(event(f"e{number}") for number in range(6))
             async with asyncio.timeout(WITHIN_S):
                 while len(server.applied) < 3:
                     await asyncio.sleep(0.005)
-            await one.put([spec("n")])
+            await one.put([LabelWrite(KubeNode("n", "uid"), {})])
             await done(one, server, 7)
         return server.applied
 
     applied = asyncio.run(play())
 
     assert len(applied) == 7
-    assert "nodecolocations/n" in applied[3:6]
+    assert "/api/v1/nodes/n" in applied[3:6]
 
 
-def test_an_allowance_fills_up_to_its_burst_and_no_further():
-    one = Allowance(per_second=2.0, burst=3.0)
+def test_of_events_that_wait_only_the_latest_decision_about_the_same_thing_is_told():
+    async def play():
+        server = Server()
+        async with working(server) as one:
+            one._events = Bucket(burst=10.0, per_second=10.0, tokens=0.0, at=time.monotonic())
+            for text in ("first", "second", "third"):
+                await one.put([event("p", text), event("p", f"{text} of s01", "aa-s01"), event("q", text)])
+            await done(one, server, 3)
+        return [(body["involvedObject"]["name"], body["message"]) for body in server.bodies.values()]
 
-    assert [one.take(0.0) for _ in range(4)] == [True, True, True, False]
-    assert [one.take(0.5), one.take(0.5)] == [True, False]
-    assert [one.take(100.0) for _ in range(4)] == [True, True, True, False]
+    assert asyncio.run(play()) == [("p", "third"), ("p", "third of s01"), ("q", "third")]
+
+
+def test_of_too_many_events_the_oldest_are_dropped(monkeypatch):
+    monkeypatch.setattr(writer, "MOST_EVENTS", 2)
+
+    async def play():
+        server = Server()
+        async with working(server) as one:
+            await one.put(event(name) for name in "abcd")
+            await done(one, server, 2)
+        return [body["involvedObject"]["name"] for body in server.bodies.values()]
+
+    assert asyncio.run(play()) == ["c", "d"]
+
+
+def test_where_specs_follow_one_another_events_wait_but_for_a_few(monkeypatch):
+    monkeypatch.setattr(writer, "PRESSED_S", 3600.0)
+
+    async def play():
+        server = Server()
+        async with working(server) as one:
+            one._events = Bucket.full(burst=20.0, per_second=1e-9)
+            await one.put([spec("n"), *(event(f"e{number}") for number in range(20))])
+            async with asyncio.timeout(WITHIN_S):
+                while len(server.applied) < 3 or one.waiting > 18:
+                    await asyncio.sleep(0.005)
+            await asyncio.sleep(0.05)
+        return server.applied
+
+    applied = asyncio.run(play())
+
+    assert applied[0] == "nodecolocations/n"
+    assert len(applied) == 3

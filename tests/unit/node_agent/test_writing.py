@@ -9,8 +9,7 @@ from eclip.api import NodeColocation
 from eclip.api.node_status import GpuStatus, Health, NodeStatus, SlotState, SlotStatus
 from eclip.api.objects import Metadata
 from eclip.gpu import products
-from eclip_node_agent import bucket
-from eclip_node_agent.bucket import Bucket
+from eclip_node_agent import pace
 from eclip_node_agent.writing import Writing
 
 
@@ -85,11 +84,11 @@ def test_an_object_that_was_made_again_gets_its_status_again() -> None:
 @given(st.lists(st.floats(0, 5), min_size=1, max_size=200), st.integers(0, 1000))
 def test_no_bucket_gives_more_than_its_burst_and_its_rate(steps: list[float], seed: int) -> None:
     chance = random.Random(seed)
-    found, now, writes = Bucket(), 0.0, 0
+    found, now, writes = pace.bucket(), 0.0, 0
     for step in steps:
         now += step
         found = found.refilled(now)
-        if bucket.due(found, changed=chance.random() < 0.9, moved=False, since_write=0):
+        if pace.due(found, changed=chance.random() < 0.9, moved=False, since_write=0):
             found, writes = found.taken(), writes + 1
 
-    assert writes <= bucket.BURST + now / bucket.REFILL_S
+    assert writes <= pace.BURST + now / pace.REFILL_S

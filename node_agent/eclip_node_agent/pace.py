@@ -5,7 +5,8 @@ Figures ride along; alone they are written every 30 s, if one has moved by more 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from eclip.bucket import Bucket
 
 BURST = 5
 REFILL_S = 2.0
@@ -14,20 +15,9 @@ FIGURES_S = 30.0
 MOVED = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """How many writes are allowed at `at`."""
-
-    tokens: float = BURST
-    at: float = 0.0
-
-    def refilled(self, now: float) -> "Bucket":
-        """The bucket at a later time, in seconds."""
-        return Bucket(min(float(BURST), self.tokens + max(0.0, now - self.at) / REFILL_S), now)
-
-    def taken(self) -> "Bucket":
-        """After one write."""
-        return replace(self, tokens=self.tokens - 1)
+def bucket() -> Bucket:
+    """As it is before the first write."""
+    return Bucket.full(BURST, 1.0 / REFILL_S)
 
 
 def due(bucket: Bucket, *, changed: bool, moved: bool, since_write: float) -> bool:
