@@ -13,9 +13,9 @@ struct Count {
 };
 
 // What to hand to the run that shows the most order that may be: the masked stream of each kernel that went to one, and
-// where something of the interposer's may come to the null stream.
+// where something may come before an operation.
 std::map<size_t, uint64_t> placements(const Trace &interposed);
-Ops null_uses(const Program &program, const Trace &interposed);
+Extra extras(const Program &program, const Trace &interposed);
 
 // What is wrong, one line each; empty: nothing.
 std::vector<std::string> compare(const Program &program, const Trace &bare, const Trace &interposed, const Trace &most);

@@ -15,6 +15,10 @@ class Generator {
   explicit Generator(uint64_t seed) : random_(seed) { program_.seed = seed; }
 
   Program program() {
+    if (chance(10)) {
+      be_steady();
+      return program_;
+    }
     choose_setting();
     const int tables = 1 + below(3);
     for (int table = 0; table < tables; ++table) {
@@ -32,6 +36,29 @@ class Generator {
   }
 
  private:
+  // Requests of one model, while tables and active sets change.
+  void be_steady() {
+    program_.steady = true;
+    const int kernels = 1 + below(6);
+    const int tables = 1 + below(3);
+    for (int table = 0; table < tables; ++table) {
+      PlannedModel model{{0}, {}};
+      program_.tables.push_back({2 + below(2), {}});
+      for (int kernel = 0; kernel < kernels; ++kernel) {
+        const int sets = program_.tables.back().sets;
+        model.kernels.push_back({kernel, 0, 0, {chance(20) ? -1 : below(sets), below(sets)}});
+      }
+      program_.tables.back().models.push_back(model);
+    }
+    put({0, Action::swap, 0, 0, 0, -1});
+    for (int at = 0; program_.ops.size() < 60; at = (at + 1) % kernels) {
+      if (chance(8)) {
+        put({0, chance(50) ? Action::swap : Action::active, 0, below(tables), 0, -1});
+      }
+      put({0, Action::launch, 0, at, 0, -1});
+    }
+  }
+
   struct Walk {  // of one thread on one stream through a model
     size_t table = 0, model = 0, at = 0;
   };
@@ -93,7 +120,7 @@ class Generator {
 
   void choose_weights() {
     const std::pair<Action, int> usual[] = {
-        {Action::launch, 60},     {Action::create, 4},      {Action::destroy, 2},    {Action::event, 3},
+        {Action::launch, 60},     {Action::create, 6},      {Action::destroy, 4},    {Action::event, 3},
         {Action::drop, 1},        {Action::pass, 2},        {Action::work, 8},       {Action::record, 8},
         {Action::wait, 8},        {Action::sync, 3},        {Action::query, 3},      {Action::sync_event, 2},
         {Action::query_event, 2}, {Action::sync_device, 1}, {Action::copy, 2},       {Action::begin, 2},
@@ -153,8 +180,11 @@ class Generator {
       walk.at = (walk.at + (chance(4) ? 2 : 1)) % model.kernels.size();
       const PlannedKernel &kernel = model.kernels[walk.at];
       const int extra = chance(8) && !events_.empty() ? some_event() : -1;
-      put({thread_, Action::launch, stream, kernel.kernel + 8 * (chance(1) ? 2 : kernel.shape),
-           extra < 0 ? way : 1 + below(2), extra});
+      const int shape = chance(2) ? 2 + below(2) : kernel.shape;
+      put({thread_, Action::launch, stream, kernel.kernel + 8 * shape, extra < 0 ? way : 1 + below(2), extra});
+      if (shape >= 2 && chance(50)) {
+        put({thread_, Action::last_error, 0, 0, 0, -1});
+      }
     }
   }
 
@@ -169,7 +199,8 @@ class Generator {
         }
         break;
       case Action::destroy:
-        op.stream = own_streams + below(most_streams - own_streams);
+        op.stream =
+            streams_.empty() ? own_streams : streams_[static_cast<size_t>(below(static_cast<int>(streams_.size())))];
         streams_.erase(std::remove(streams_.begin(), streams_.end(), op.stream), streams_.end());
         break;
       case Action::event:

@@ -1,5 +1,5 @@
-// order_test [--programs N] [--seed S] [--keep FOLDER] [FILE...]: replays the programs in files, then tries random ones. A
-// program that fails is made as short as can be, printed and kept.
+// order_test [--programs N] [--seed S] [--first] [--keep FOLDER] [FILE...]: replays the programs in files, then tries random ones. A
+// program that fails is made as short as can be, printed and kept; with --first, the first one ends the test as it is.
 #include <unistd.h>
 
 #include <cstdio>
@@ -23,6 +23,7 @@ constexpr size_t most_failures = 5;  // before no more are looked for
 struct Wishes {
   uint64_t programs = 0;
   uint64_t seed = 0;
+  bool first = false;
   std::string keep;
   std::vector<std::string> files;
 };
@@ -33,6 +34,10 @@ Wishes wishes_of(int count, char **arguments) {
   for (int at = 1; at < count; ++at) {
     const std::string word = arguments[at];
     const char *value = at + 1 < count ? arguments[at + 1] : "";
+    if (word == "--first") {
+      wishes.first = true;
+      continue;
+    }
     if (word == "--programs") {
       wishes.programs = strtoull(value, nullptr, 10);
     } else if (word == "--seed") {
@@ -95,7 +100,11 @@ size_t try_random(const Wishes &wishes, SlotFolder &slot) {
     operations += program.ops.size();
     if (!verdict.wrong.empty()) {
       ++failures;
-      std::cout << "the first failure took " << done + 1 << " programs\n";
+      std::cout << "failed after " << done + 1 << " programs\n";
+      if (wishes.first) {
+        tell("program " + std::to_string(program.seed), verdict.wrong);
+        break;
+      }
       keep(program, wishes, slot);
     }
   }

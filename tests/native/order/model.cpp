@@ -6,10 +6,12 @@ namespace {
 
 constexpr uintptr_t stream_base = 0x7f0010000000, event_base = 0x7f0020000000, stride = 0x140;
 
-uintptr_t take(std::vector<uintptr_t> &free, uintptr_t base, size_t used) {
+// One that has been given back, `at` random, before any new one.
+uintptr_t take(std::vector<uintptr_t> &free, uintptr_t base, size_t used, size_t at) {
   if (free.empty()) {
     return base + used * stride;
   }
+  std::swap(free[at % free.size()], free.back());
   const uintptr_t handle = free.back();
   free.pop_back();
   return handle;
@@ -22,15 +24,17 @@ Model::Model(uint64_t seed, int version) : version_(version), state_(seed * 2 + 
   null_.kind = StreamState::Kind::Null;
 }
 
-bool Model::coin(uint32_t percent) {
+uint32_t Model::random() {
   state_ = state_ * 6364136223846793005u + 1442695040888963407u;
-  return (state_ >> 33) % 100 < percent;
+  return static_cast<uint32_t>(state_ >> 33);
 }
+
+bool Model::coin(uint32_t percent) { return random() % 100 < percent; }
 
 // --- streams and events
 
 Stream Model::create_stream(const Caller &caller, StreamState::Kind kind, int priority, std::vector<uint32_t> mask) {
-  const uintptr_t handle = take(free_streams_, stream_base, streams_.size());
+  const uintptr_t handle = take(free_streams_, stream_base, streams_.size(), random());
   StreamState &made = streams_[reinterpret_cast<Stream>(handle)];
   made = StreamState();
   made.id = ++next_id_;
@@ -81,7 +85,7 @@ StreamState *Model::stream(const Caller &caller, Stream handle) {
 }
 
 Event Model::create_event(const Caller &caller) {
-  const uintptr_t handle = take(free_events_, event_base, events_.size());
+  const uintptr_t handle = take(free_events_, event_base, events_.size(), random());
   EventState &made = events_[reinterpret_cast<Event>(handle)];
   made = EventState();
   made.ours = caller.internal;
@@ -179,11 +183,12 @@ void Model::note(const Caller &caller, const StreamState &stream, const Mark &ma
   noted.after = mark;
   noted.stream = stream.id;
   noted.masked = stream.ours ? stream.id : 0;
+  noted.mask = stream.ours && !stream.mask.empty() ? stream.mask[0] : 0;
   noted.turn = ++turn_;
 }
 
 void Model::pass(const Caller &caller, StreamState &stream, bool payload, Event start, Event stop) {
-  const auto other = payload ? shadows.find(caller.op) : shadows.end();
+  const auto other = shadows.find(caller.op);
   StreamState *second = other == shadows.end() ? nullptr : &shadow(other->second);
   Mark mark = before(caller, stream);
   if (second) {
@@ -263,6 +268,9 @@ Error Model::wait(const Caller &caller, Stream handle, Event event_handle, bool 
   EventState *from = event(event_handle);
   if (!on || !from) {
     return invalid_handle;
+  }
+  if (caller.internal && on->ours) {
+    outcome(caller).forked = on->id;
   }
   const bool other = from->capture && captures_.count(from->capture);
   if (on->capture && on->capture->invalid) {

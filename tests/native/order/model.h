@@ -88,6 +88,8 @@ struct Outcome {
   Mark after;
   uint64_t stream = 0;   // where it ran
   uint64_t masked = 0;   // the same, where the interposer put it there
+  uint32_t mask = 0;     // of that stream, its first word
+  uint64_t forked = 0;   // the masked stream that was made to wait for the application\'s
   uint64_t turn = 0;     // in the order of what reached the runtime
   bool on_null = false;  // the interposer put something on the null stream meanwhile
   bool blocks = false;   // a stream came into being that looks at the null stream
@@ -145,6 +147,7 @@ class __attribute__((visibility("default"))) Model {
   std::map<size_t, uint64_t> shadows;
 
  private:
+  uint32_t random();
   Mark reached(const StreamState &stream) const;
   Mark before(const Caller &caller, const StreamState &stream) const;
   StreamState &shadow(uint64_t id);

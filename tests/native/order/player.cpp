@@ -121,44 +121,46 @@ Function Player::function(int kernel) const {
 void Player::launch(const Op &op) {
   const int kernel = op.item % 8;
   const int shape = op.item / 8;
-  const Dim3 grid{static_cast<uint32_t>(1 + shape), 1, 1};
+  const Dim3 grid{shape == 1 ? 2u : 1u, 1, 1};
   const Dim3 block{shape == 2 ? 2000u : 64u, 1, 1};
+  const uint32_t shared = shape == 3 ? 1u << 20 : 0;
   const Event stop = op.extra >= 0 ? events_[op.extra] : nullptr;
   const Function handle = function(kernel);
   const void *pointer = kernel_pointer(static_cast<size_t>(kernel));
   const bool modern = program_.version >= 70000000;
   if (handle && (op.way == 2 || op.way == 5 || op.way == 7 || op.way >= 8)) {
-    launch_handle(op, handle, grid, block, stop);
+    launch_handle(op, handle, grid, block, shared, stop);
   } else if (modern && handle && op.way == 6) {
-    const DriverLaunchConfig config{grid.x, 1, 1, block.x, 1, 1, 0, stream(op), nullptr, 0};
+    const DriverLaunchConfig config{grid.x, 1, 1, block.x, 1, 1, shared, stream(op), nullptr, 0};
     call(Kind::Launch, hip_.hipDrvLaunchKernelEx, &config, handle, nullptr, nullptr);
   } else if (modern && op.way == 4) {
-    const LaunchConfig config{grid, block, 0, stream(op), nullptr, 0};
+    const LaunchConfig config{grid, block, shared, stream(op), nullptr, 0};
     call(Kind::Launch, hip_.hipLaunchKernelExC, &config, pointer, nullptr);
   } else if (op.way == 3) {
-    call(Kind::Launch, hip_.hipLaunchKernel_spt, pointer, grid, block, nullptr, size_t{0}, stream(op));
+    call(Kind::Launch, hip_.hipLaunchKernel_spt, pointer, grid, block, nullptr, size_t{shared}, stream(op));
   } else if (op.way == 1 || stop) {
-    call(Kind::Launch, hip_.hipExtLaunchKernel, pointer, grid, block, nullptr, size_t{0}, stream(op), nullptr, stop, 0);
+    call(Kind::Launch, hip_.hipExtLaunchKernel, pointer, grid, block, nullptr, size_t{shared}, stream(op), nullptr,
+         stop, 0);
   } else {
-    call(Kind::Launch, hip_.hipLaunchKernel, pointer, grid, block, nullptr, size_t{0}, stream(op));
+    call(Kind::Launch, hip_.hipLaunchKernel, pointer, grid, block, nullptr, size_t{shared}, stream(op));
   }
 }
 
-void Player::launch_handle(const Op &op, Function handle, Dim3 grid, Dim3 block, Event stop) {
+void Player::launch_handle(const Op &op, Function handle, Dim3 grid, Dim3 block, uint32_t shared, Event stop) {
   const uint32_t items = grid.x * block.x;
   const auto mangled =
       hip_._Z24hipExtModuleLaunchKernelP18ihipModuleSymbol_tjjjjjjmP12ihipStream_tPPvS4_P11ihipEvent_tS6_j;
   if (op.way == 2 || stop) {
-    call(Kind::Launch, mangled, handle, items, 1u, 1u, block.x, 1u, 1u, size_t{0}, stream(op), nullptr, nullptr,
+    call(Kind::Launch, mangled, handle, items, 1u, 1u, block.x, 1u, 1u, size_t{shared}, stream(op), nullptr, nullptr,
          nullptr, stop, 0u);
   } else if (op.way == 7) {
-    call(Kind::Launch, hip_.hipHccModuleLaunchKernel, handle, items, 1u, 1u, block.x, 1u, 1u, size_t{0}, stream(op),
-         nullptr, nullptr, nullptr, stop);
+    call(Kind::Launch, hip_.hipHccModuleLaunchKernel, handle, items, 1u, 1u, block.x, 1u, 1u, size_t{shared},
+         stream(op), nullptr, nullptr, nullptr, stop);
   } else if (op.way == 8) {
-    call(Kind::Launch, hip_.hipExtModuleLaunchKernel, handle, items, 1u, 1u, block.x, 1u, 1u, size_t{0}, stream(op),
-         nullptr, nullptr, nullptr, stop, 0u);
+    call(Kind::Launch, hip_.hipExtModuleLaunchKernel, handle, items, 1u, 1u, block.x, 1u, 1u, size_t{shared},
+         stream(op), nullptr, nullptr, nullptr, stop, 0u);
   } else {
-    call(Kind::Launch, hip_.hipModuleLaunchKernel, handle, grid.x, 1u, 1u, block.x, 1u, 1u, 0u, stream(op), nullptr,
+    call(Kind::Launch, hip_.hipModuleLaunchKernel, handle, grid.x, 1u, 1u, block.x, 1u, 1u, shared, stream(op), nullptr,
          nullptr);
   }
 }

@@ -16,6 +16,9 @@ class Player {
   }
 
   Answer play(size_t at);
+  Stream target(const Op &launch) const {
+    return launch.way == 3 && launch.stream == 0 ? hip::per_thread() : stream(launch);
+  }
 
  private:
   template <class... Parameters, class... Arguments>
@@ -39,7 +42,7 @@ class Player {
   void drop_event(const Op &op);
   Function function(int kernel) const;
   void launch(const Op &op);
-  void launch_handle(const Op &op, Function handle, Dim3 grid, Dim3 block, Event stop);
+  void launch_handle(const Op &op, Function handle, Dim3 grid, Dim3 block, uint32_t shared, Event stop);
   void work(const Op &op);
   void record(const Op &op);
   void wait(const Op &op);

@@ -64,7 +64,8 @@ std::string text_of(const Op &op) {
 
 std::string text_of(const Program &program) {
   std::ostringstream text;
-  text << "seed " << program.seed << "\nhip " << program.version << "\nfaults " << program.faults << '\n';
+  text << "seed " << program.seed << "\nhip " << program.version << "\nfaults " << program.faults << "\nsteady "
+       << program.steady << '\n';
   for (const auto &option : program.options) {
     text << "option " << option.first << ' ' << option.second << '\n';
   }
@@ -89,6 +90,8 @@ bool read_program(std::istream &from, Program &program) {
       from >> program.version;
     } else if (word == "faults") {
       from >> program.faults;
+    } else if (word == "steady") {
+      from >> program.steady;
     } else if (word == "option") {
       auto &option = program.options.emplace_back();
       from >> option.first >> option.second;

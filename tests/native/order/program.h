@@ -11,32 +11,32 @@
 namespace eclip::order {
 
 // Operands not named are not used. `stream`: 0 null, 1 per-thread, 2 legacy, then the program's own.
-#define ECLIP_ORDER_ACTIONS(X)                                                                       \
-  X(create)      /* stream, way: how */                                                              \
-  X(destroy)     /* stream */                                                                        \
-  X(event)       /* item */                                                                          \
-  X(drop)        /* item: event */                                                                   \
-  X(launch)      /* stream, item: kernel, way: entry, extra: stop event or -1; or, way 0, a shape */ \
-  X(pass)        /* stream: a cooperative launch */                                                  \
-  X(work)        /* stream, item: which entry */                                                     \
-  X(record)      /* stream, item: event, way: entry */                                               \
-  X(wait)        /* stream, item: event, way: entry */                                               \
-  X(sync)        /* stream, way: entry */                                                            \
-  X(query)       /* stream, way: entry, extra: 1 finds all done */                                   \
-  X(sync_event)  /* item */                                                                          \
-  X(query_event) /* item, extra */                                                                   \
-  X(sync_device) /* way: entry */                                                                    \
-  X(copy)        /* way: entry */                                                                    \
-  X(begin)       /* stream, way: mode, extra: entry */                                               \
-  X(end)         /* stream, item: graph, extra: entry */                                             \
-  X(instantiate) /* item: graph */                                                                   \
-  X(graph)       /* stream, item: graph, way: entry */                                               \
-  X(reset)                                                                                           \
-  X(load)   /* item: module, way: shift of its names */                                              \
-  X(unload) /* item: module */                                                                       \
-  X(last_error)                                                                                      \
-  X(swap)   /* item: table, -1: none */                                                              \
-  X(active) /* item: the set */                                                                      \
+#define ECLIP_ORDER_ACTIONS(X)                                                                  \
+  X(create)      /* stream, way: how */                                                         \
+  X(destroy)     /* stream */                                                                   \
+  X(event)       /* item */                                                                     \
+  X(drop)        /* item: event */                                                              \
+  X(launch)      /* stream, item: kernel + 8 * shape (2, 3: refused), way, extra: stop event */ \
+  X(pass)        /* stream: a cooperative launch */                                             \
+  X(work)        /* stream, item: which entry */                                                \
+  X(record)      /* stream, item: event, way: entry */                                          \
+  X(wait)        /* stream, item: event, way: entry */                                          \
+  X(sync)        /* stream, way: entry */                                                       \
+  X(query)       /* stream, way: entry, extra: 1 finds all done */                              \
+  X(sync_event)  /* item */                                                                     \
+  X(query_event) /* item, extra */                                                              \
+  X(sync_device) /* way: entry */                                                               \
+  X(copy)        /* way: entry */                                                               \
+  X(begin)       /* stream, way: mode, extra: entry */                                          \
+  X(end)         /* stream, item: graph, extra: entry */                                        \
+  X(instantiate) /* item: graph */                                                              \
+  X(graph)       /* stream, item: graph, way: entry */                                          \
+  X(reset)                                                                                      \
+  X(load)   /* item: module, way: shift of its names */                                         \
+  X(unload) /* item: module */                                                                  \
+  X(last_error)                                                                                 \
+  X(swap)   /* item: table, -1: none */                                                         \
+  X(active) /* item: the set */                                                                 \
   X(leave)  /* the thread ends; its next operation begins another */
 
 enum class Action {
@@ -68,6 +68,9 @@ struct PlannedModel {
   std::vector<PlannedKernel> kernels;
 };
 
+// The masks of a slot's tables: four CUs for each set.
+constexpr uint32_t mask_of(int set) { return 0xfu << (4 * set); }
+
 struct Table {
   int sets = 1;
   std::vector<PlannedModel> models;
@@ -77,6 +80,9 @@ struct Program {
   uint64_t seed = 0;
   int version = 50221153;
   uint32_t faults = 0;
+  // Thread 0 launches whole requests of the one model that all tables have, on the null stream: where each kernel goes is
+  // then known.
+  bool steady = false;
   std::vector<std::pair<std::string, std::string>> options;
   std::vector<Table> tables;
   std::vector<Op> ops;

@@ -114,15 +114,15 @@ Trace run_interposed(const Program &program, SlotFolder &slot) {
   return trace_of(std::move(answers));
 }
 
-Trace run_bare(const Program &program, const std::map<size_t, uint64_t> &shadows, const Ops &extra_null) {
+Trace run_bare(const Program &program, const std::map<size_t, uint64_t> &shadows, const Extra &extra) {
   start(setting_of(program, 0));
   model().shadows = shadows;
   Player player(program, bare(), nullptr);
   std::vector<Answer> answers(program.ops.size());
   for (size_t at = 0; at < program.ops.size(); ++at) {
     const Op &op = program.ops[at];
-    if (extra_null[at]) {
-      model().work({op.thread, at, true}, nullptr, false);
+    if (extra.null[at] || extra.own[at]) {
+      model().work({op.thread, at, true}, extra.own[at] ? player.target(op) : nullptr, false);
     }
     if (op.action == Action::leave && op.thread != 0) {
       model().end_thread(op.thread);

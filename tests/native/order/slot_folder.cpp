@@ -43,7 +43,7 @@ flatbuffers::DetachedBuffer encode(const Table &table) {
   flatbuffers::FlatBufferBuilder builder;
   std::vector<flatbuffers::Offset<wire::MaskedStream>> streams;
   for (int set = 0; set < table.sets; ++set) {
-    const std::vector<uint32_t> cus{0xfu << (4 * set), 0};
+    const std::vector<uint32_t> cus{mask_of(set), 0};
     streams.push_back(wire::CreateMaskedStream(builder, 4, builder.CreateVector(cus)));
   }
   std::vector<std::string> symbols;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint32_t compute_units = 60;
 constexpr size_t most_threads_of_a_block = 1024;
+constexpr size_t most_shared_bytes = 65536;
 
 std::mutex mutex;
 Setting setting;
@@ -43,7 +44,8 @@ bool ours(Stream handle) {
 
 // A call of the interposer's that is to fail: nothing happens. Not during a capture, where the host must not wait instead.
 bool fails(const Caller &caller) {
-  const bool fault = caller.internal && !current->captures() && setting.faults != 0 && current->coin(100 * setting.faults / 1000);
+  const bool fault =
+      caller.internal && !current->captures() && setting.faults != 0 && current->coin(100 * setting.faults / 1000);
   if (fault) {
     current->outcome(caller).faulted = true;
   }
@@ -97,10 +99,13 @@ struct Works {
   }
 };
 
-Error launch(Stream stream, size_t threads, Event start = nullptr, Event stop = nullptr) {
+Error launch(Stream stream, size_t threads, size_t shared, Event start = nullptr, Event stop = nullptr) {
   const Lock lock(mutex);
   if (threads > most_threads_of_a_block) {
     return done(invalid_configuration);
+  }
+  if (shared > most_shared_bytes) {
+    return done(invalid_value);
   }
   const Caller from = caller(Kind::Launch);
   return done(current->work(from, stream, !from.internal, start, stop));
@@ -217,37 +222,37 @@ using namespace eclip::order;
 
 // --- launches
 
-ECLIP_ENTRY Error hipLaunchKernel(const void *, Dim3, Dim3 block, void **, size_t, Stream stream) {
-  return launch(stream, product(block));
+ECLIP_ENTRY Error hipLaunchKernel(const void *, Dim3, Dim3 block, void **, size_t shared, Stream stream) {
+  return launch(stream, product(block), shared);
 }
-ECLIP_ENTRY Error hipLaunchKernel_spt(const void *, Dim3, Dim3 block, void **, size_t, Stream stream) {
-  return launch(stream ? stream : hip::per_thread(), product(block));
+ECLIP_ENTRY Error hipLaunchKernel_spt(const void *, Dim3, Dim3 block, void **, size_t shared, Stream stream) {
+  return launch(stream ? stream : hip::per_thread(), product(block), shared);
 }
-ECLIP_ENTRY Error hipExtLaunchKernel(const void *, Dim3, Dim3 block, void **, size_t, Stream stream, Event start,
+ECLIP_ENTRY Error hipExtLaunchKernel(const void *, Dim3, Dim3 block, void **, size_t shared, Stream stream, Event start,
                                      Event stop, int) {
-  return launch(stream, product(block), start, stop);
+  return launch(stream, product(block), shared, start, stop);
 }
 ECLIP_ENTRY Error hipLaunchKernelExC(const LaunchConfig *config, const void *, void **) {
-  return launch(config->stream, product(config->block));
+  return launch(config->stream, product(config->block), config->shared_bytes);
 }
 ECLIP_ENTRY Error hipModuleLaunchKernel(Function, uint32_t, uint32_t, uint32_t, uint32_t x, uint32_t y, uint32_t z,
-                                        uint32_t, Stream stream, void **, void **) {
-  return launch(stream, product({x, y, z}));
+                                        uint32_t shared, Stream stream, void **, void **) {
+  return launch(stream, product({x, y, z}), shared);
 }
 ECLIP_ENTRY Error hipDrvLaunchKernelEx(const DriverLaunchConfig *config, Function, void **, void **) {
-  return launch(config->stream, product({config->block_x, config->block_y, config->block_z}));
+  return launch(config->stream, product({config->block_x, config->block_y, config->block_z}), config->shared_bytes);
 }
-#define ECLIP_EXT_LAUNCH(name)                                                                               \
-  ECLIP_ENTRY Error name(Function, uint32_t, uint32_t, uint32_t, uint32_t x, uint32_t y, uint32_t z, size_t, \
-                         Stream stream, void **, void **, Event start, Event stop, uint32_t) {               \
-    return launch(stream, product({x, y, z}), start, stop);                                                  \
+#define ECLIP_EXT_LAUNCH(name)                                                                                      \
+  ECLIP_ENTRY Error name(Function, uint32_t, uint32_t, uint32_t, uint32_t x, uint32_t y, uint32_t z, size_t shared, \
+                         Stream stream, void **, void **, Event start, Event stop, uint32_t) {                      \
+    return launch(stream, product({x, y, z}), shared, start, stop);                                                 \
   }
 ECLIP_EXT_LAUNCH(hipExtModuleLaunchKernel)
 ECLIP_EXT_LAUNCH(_Z24hipExtModuleLaunchKernelP18ihipModuleSymbol_tjjjjjjmP12ihipStream_tPPvS4_P11ihipEvent_tS6_j)
-#define ECLIP_HCC_LAUNCH(name)                                                                               \
-  ECLIP_ENTRY Error name(Function, uint32_t, uint32_t, uint32_t, uint32_t x, uint32_t y, uint32_t z, size_t, \
-                         Stream stream, void **, void **, Event start, Event stop) {                         \
-    return launch(stream, product({x, y, z}), start, stop);                                                  \
+#define ECLIP_HCC_LAUNCH(name)                                                                                      \
+  ECLIP_ENTRY Error name(Function, uint32_t, uint32_t, uint32_t, uint32_t x, uint32_t y, uint32_t z, size_t shared, \
+                         Stream stream, void **, void **, Event start, Event stop) {                                \
+    return launch(stream, product({x, y, z}), shared, start, stop);                                                 \
   }
 ECLIP_HCC_LAUNCH(hipHccModuleLaunchKernel)
 ECLIP_HCC_LAUNCH(_Z24hipHccModuleLaunchKernelP18ihipModuleSymbol_tjjjjjjmP12ihipStream_tPPvS4_P11ihipEvent_tS6_)

@@ -44,7 +44,7 @@ void set_environment(const Program &program, const SlotFolder &slot) {
 void report(const Program &program, SlotFolder &slot, Report &into) {
   const Trace interposed = run_interposed(program, slot);
   const Trace bare = run_bare(program, {}, {});
-  const Trace most = run_bare(program, placements(interposed), null_uses(program, interposed));
+  const Trace most = run_bare(program, placements(interposed), extras(program, interposed));
   std::string text;
   for (const std::string &line : compare(program, bare, interposed, most)) {
     text += line + "\n";
@@ -74,12 +74,21 @@ Program without(const Program &program, size_t from, size_t many) {
 
 bool fails(const Program &program, SlotFolder &slot) { return !try_out(program, slot).wrong.empty(); }
 
+// A steady program is one only while its launches are whole requests, up to the last one.
+bool may_drop(const Program &program, size_t from, size_t many) {
+  bool launch = false;
+  for (size_t at = from; at < std::min(from + many, program.ops.size()); ++at) {
+    launch |= program.ops[at].action == Action::launch;
+  }
+  return !program.steady || !launch || from + many >= program.ops.size();
+}
+
 bool drop_operations(Program &program, SlotFolder &slot) {
   bool any = false;
   for (size_t many = program.ops.size() / 2 + 1; many > 0; many /= 2) {
     for (size_t from = 0; from < program.ops.size();) {
       Program shorter = without(program, from, many);
-      if (fails(shorter, slot)) {
+      if (may_drop(program, from, many) && fails(shorter, slot)) {
         program = std::move(shorter);
         any = true;
       } else {

@@ -13,6 +13,7 @@ void Model::observe(const Caller &caller, const Mark &mark, bool payload) {
     Outcome &noted = outcome(caller);
     noted.happened = true;
     noted.after = hosts_[caller.thread];
+    noted.after.known |= told_;
     noted.turn = ++turn_;
   }
 }
