@@ -68,8 +68,8 @@ struct PlannedModel {
   std::vector<PlannedKernel> kernels;
 };
 
-// The masks of a slot's tables: four CUs for each set.
-constexpr uint32_t mask_of(int set) { return 0xfu << (4 * set); }
+// The masks of a slot's tables: four CUs for each set; none for the whole GPU.
+constexpr uint32_t mask_of(int set) { return set < 0 ? 0 : 0xfu << (4 * set); }
 
 struct Table {
   int sets = 1;
