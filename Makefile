@@ -38,7 +38,7 @@ test: $(STAMPS)/packages $(STAMPS)/cluster-packages ## Runs every check and test
 	+@tools/run-tests $(BIN) $(TESTS)
 
 unit: $(STAMPS)/runtime ## Runs the fast tests, which need no GPU, real or emulated.
-	@$(BIN)/pytest tests/unit
+	@$(BIN)/pytest -n $(JOBS) tests/unit
 
 native: $(STAMPS)/runtime $(STAMPS)/testbed ## Builds the interposer, the emulated GPU and the HIP programs into core/eclip/native.
 

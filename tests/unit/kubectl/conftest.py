@@ -119,6 +119,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     program.write_text(KUBECTL.format(python=sys.executable, folder=str(tmp_path)))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("COLUMNS", "140")
     made = FakeCluster(tmp_path)
     made.put_list("nodecolocations", node().wire())
     made.put("pod-web", {"metadata": {"name": "web", "namespace": "team"}})
