@@ -99,6 +99,7 @@ def test_a_folder_without_a_record_is_nobodys(one: Any) -> None:
     assert killed.returncode == -signal.SIGKILL
     (left,) = (one.state / "slots" / slot).iterdir()
     one.kill()
+    until("seen as gone", lambda: one.kubelet.capacity(SHARE) == 0)
     one.start()
     until("offered again", lambda: all_offered(one))
     given = one.kubelet.admit("one", SHARE)
