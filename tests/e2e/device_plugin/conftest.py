@@ -59,10 +59,11 @@ class Node:
             self.process = subprocess.Popen(command, stderr=log)
 
     def kill(self) -> None:
-        """kill -9."""
+        """kill -9, and kubelet has seen it."""
         assert self.process
         self.process.kill()
         self.process.wait()
+        until("seen as gone", lambda: self.kubelet.capacity(SHARE) == 0)
 
     def configure(self, text: str, name: str = "default") -> None:
         """Puts a node config into the mounted folder, as kubelet does."""
