@@ -82,8 +82,9 @@ def test_upgrade_and_rollback_leave_programs_as_they_are(installation: Installat
         assert {name: library(pods, name) for name in (*MATES, NEWCOMER)} == {
             NEWCOMER: release.version(), **dict.fromkeys(MATES, older.VERSION)
         }  # fmt: skip
-        for field in ("allocation", "masks"):  # the plan that they had
-            assert by_allocation(upgraded, field) == by_allocation(under, field)
+        assert by_allocation(upgraded, "allocation") == by_allocation(under, "allocation")
+        for name in MATES:  # the plan that they had; its masks for a mate that was silent for a moment may have come in
+            assert set(upgraded[name]["masks"]) >= set(under[name]["masks"]) > set()
 
         installation.helm("rollback", RELEASE, "--wait", "--timeout=180s")
         await_shares(installation, SHARES[older.VERSION])

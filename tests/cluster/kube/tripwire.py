@@ -80,10 +80,12 @@ class Tripwire:
 @contextmanager
 def tripwire(bare: BareApi) -> Iterator[Tripwire]:
     """Serves the wire, in a thread of its own."""
-    wire, ready, loop = Tripwire(bare), threading.Event(), asyncio.new_event_loop()
-    stop = asyncio.Event()
+    wire, ready, stop = Tripwire(bare), threading.Event(), asyncio.Event()
+    loop: asyncio.AbstractEventLoop | None = None
 
     async def serve() -> None:
+        nonlocal loop
+        loop = asyncio.get_running_loop()
         connector = TCPConnector(ssl=bare.client, limit=0)
         async with ClientSession(
             connector=connector, timeout=ClientTimeout(total=None), auto_decompress=True
@@ -94,8 +96,8 @@ def tripwire(bare: BareApi) -> Iterator[Tripwire]:
 
             app = web.Application(client_max_size=1 << 26)
             app.router.add_route("*", "/{path:.*}", handle)
-            # Watches that are still open do not end by themselves.
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+            # Watches do not end by themselves, neither with their client nor with us.
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             wire.server = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -103,13 +105,13 @@ def tripwire(bare: BareApi) -> Iterator[Tripwire]:
             await stop.wait()
             await runner.cleanup()
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
     assert ready.wait(10)
+    assert loop is not None
     try:
         yield wire
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(60)
         assert not thread.is_alive(), "the wire does not end"
-        loop.close()
