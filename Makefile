@@ -99,7 +99,7 @@ sanitize-threads: $(STAMPS)/runtime $(STAMPS)/configured
 	  -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
 	@cmake --build build/threads -j $(JOBS) --target interposer_test emulator_test order_test -- --quiet
 	@TSAN_OPTIONS=halt_on_error=1 setarch -R ctest --test-dir build/threads --output-on-failure --no-tests=error \
-	  -R '^(interposer|emulator|order)_test$$'
+	  -R '^(interposer|emulator|order)_test'
 
 lint-python: $(STAMPS)/venv
 	@$(BIN)/ruff format --check -q . || { echo "Some Python files are not formatted: make fmt" >&2; exit 1; }

@@ -164,11 +164,13 @@ void Streams::settle_null(const Runtime &runtime, hip::Stream newcomer) {
   if (!last) {
     return;
   }
-  if (!capture_in_progress() && runtime.hipEventRecord(null_->fork_event, nullptr) == hip::success) {
-    null_->order.settled();
-    return;
+  if (!capture_in_progress()) {
+    if (runtime.hipEventRecord(null_->fork_event, nullptr) == hip::success) {
+      null_->order.settled();
+      return;
+    }
+    runtime.hipGetLastError();
   }
-  runtime.hipGetLastError();
   // During a capture the null stream is out of bounds: let the newcomer itself wait, and settle for the next one.
   if (runtime.hipEventRecord(last->event, last->handle) != hip::success ||
       runtime.hipStreamWaitEvent(newcomer, last->event, 0) != hip::success) {
